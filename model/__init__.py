@@ -1,0 +1,1 @@
+"""The classifier: features, training, evaluation and artifacts. It knows nothing of the service around it."""
