@@ -1,0 +1,1 @@
+"""The pure heart: values and decisions without network, disk, clock, randomness or framework."""

@@ -1,0 +1,170 @@
+"""Pseudonyms: who wrote a comment, without knowing who that is.
+
+Owns the one function in which a plain e-mail address exists, ``identify``; the address lives in its locals and nowhere
+else. Refuses network look-ups: syntax only, no DNS on the request path.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+
+from moderation.core.comment import AuthorIdentity, EmailFacts
+from moderation.core.errors import Fault
+
+EMAIL_MAX_LENGTH = 254  # Octets of a path without its angle brackets: RFC 5321, 4.5.3.1.3, erratum 1690.
+PSEUDONYM_BYTES = 20  # 160 bits give 32 base32 characters without padding.
+IPV4_PREFIX = 24  # Bits that are kept of an IPv4 address before it is hashed.
+IPV6_PREFIX = 48  # A /48 is what a site is usually given: RFC 6177.
+MASK = "[address removed]"
+_ADDRESS_IN_NAME = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IdentityKey:
+    """One key of the keyring.
+
+    Attributes:
+        id: Number shown in the pseudonym, 1 or more; the largest is the newest.
+        secret: At least 32 bytes.
+    """
+
+    id: int
+    secret: bytes
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes for one purpose, so that no two uses share a key (RFC 5869 in one step)."""
+        return hmac.digest(self.secret, b"winnow/" + purpose.encode(), hashlib.sha256)
+
+    def __repr__(self) -> str:
+        return f"IdentityKey(id={self.id})"
+
+
+class Keyring:
+    """The active keys, newest first; new writes use the newest, look-ups try all."""
+
+    __slots__ = ("_author", "_network", "keys")
+
+    def __init__(self, keys: Sequence[IdentityKey]) -> None:
+        if not keys:
+            raise ValueError("a keyring needs at least one key")
+        self.keys = tuple(sorted(keys, key=lambda key: -key.id))
+        self._author = tuple((key.id, key.derive("author")) for key in self.keys)
+        self._network = self.keys[0].derive("network")
+
+    @property
+    def newest(self) -> IdentityKey:
+        """Return the key that new writes use."""
+        return self.keys[0]
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """Return the derived key for ``purpose`` of every active key, newest first."""
+        return tuple(key.derive(purpose) for key in self.keys)
+
+    def author_ids(self, address: str, *, site: str) -> tuple[str, ...]:
+        """Return the pseudonyms of a normalised address under every active key, newest first."""
+        message = f"{site}\0{address}".encode()
+        return tuple(f"k{number}.{_pseudonym(secret, message)}" for number, secret in self._author)
+
+    def network_id(self, ip: str, *, site: str) -> str:
+        """Return the pseudonym of the /24 or /48 that ``ip`` lies in.
+
+        Raises:
+            ValueError: If ``ip`` is not an IP address.
+        """
+        address = ipaddress.ip_address(ip)
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        prefix = IPV4_PREFIX if mapped.version == 4 else IPV6_PREFIX
+        network = ipaddress.ip_network((mapped, prefix), strict=False)
+        return _pseudonym(self._network, f"{site}\0{network}".encode())
+
+
+def _pseudonym(secret: bytes, message: bytes) -> str:
+    digest = hmac.digest(secret, message, hashlib.sha256)[:PSEUDONYM_BYTES]
+    return base64.b32encode(digest).decode().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What is left of an address: its pseudonyms, and a way to take it out of other fields."""
+
+    identity: AuthorIdentity
+    forget_in: Callable[[str], str]
+
+
+class InvalidAddress(ValueError):
+    """The address is malformed; ``fault`` says how, without repeating it."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+def identify(address: str, *, site: str, keyring: Keyring, is_disposable: Callable[[str], bool]) -> Identified:
+    """Turn an e-mail address into a pseudonym and facts, and forget it.
+
+    Equal addresses (letter case, Unicode form and the encoding of the domain aside) give equal ids on one site, so that
+    an author's history can be found; the address cannot be recovered without the key.
+
+    Args:
+        address: As typed, at most 254 octets; internationalised ones (RFC 6531) are fine.
+        site: Site name; it is part of the input, so that ids cannot be joined across sites.
+        keyring: The active keys.
+        is_disposable: Says whether an ASCII domain belongs to a throw-away provider.
+
+    Returns:
+        The pseudonyms, and a function that masks this address wherever else the author typed it.
+
+    Raises:
+        InvalidAddress: If the address is malformed.
+
+    Source: RFC 2104 (HMAC), RFC 6531, RFC 5321.
+    """
+    typed = address.strip()
+    try:
+        valid = validate_email(typed, check_deliverability=False)
+    except EmailNotValidError:
+        raise InvalidAddress(_address_fault()) from None
+    domain = valid.ascii_domain.lower()
+    canonical = f"{valid.local_part}@{domain}".casefold()
+    ids = keyring.author_ids(canonical, site=site)
+    facts = EmailFacts(
+        domain=domain,
+        is_disposable=is_disposable(domain),
+        has_plus_alias="+" in valid.local_part,
+        dots_in_local_part=valid.local_part.count("."),
+    )
+    return Identified(AuthorIdentity(id=ids[0], ids=ids, facts=facts), _masker(typed, valid))
+
+
+def _address_fault() -> Fault:
+    return Fault(
+        "/author_email", "invalid-email", "This is not a complete e-mail address; it should look like name@example.org."
+    )
+
+
+def _masker(typed: str, valid: ValidatedEmail) -> Callable[[str], str]:
+    spellings = {typed, valid.normalized, f"{valid.local_part}@{valid.ascii_domain}"}
+    patterns = (re.escape(spelling).replace("@", "(?:@|%40)") for spelling in sorted(spellings, key=len, reverse=True))
+    pattern = re.compile("|".join(patterns), re.IGNORECASE)
+
+    def forget_in(text: str) -> str:
+        if "@" not in text and "%40" not in text:
+            return text
+        return pattern.sub(MASK, text)
+
+    return forget_in
+
+
+def public_name(name: str) -> str:
+    """Return an author name that is safe to publish: an address typed into the name field is masked."""
+    if "@" not in name:
+        return name
+    return _ADDRESS_IN_NAME.sub(MASK, name)
