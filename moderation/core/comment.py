@@ -138,13 +138,21 @@ class Decision:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Where a comment stood before a decision, so that the decision can be taken back."""
+
+    status: Status
+    decision: Decision | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
     """A stored comment.
 
     Attributes:
         version: Starts at 1; every edit, decision and undo adds one.
-        history: How many decisions could be taken back.
+        history: Where it stood before each decision that could be taken back, oldest first.
         content: None once retention has taken the text away.
     """
 
@@ -166,7 +174,7 @@ class Comment:
     version: int
     verdict: Verdict
     decision: Decision | None = None
-    history: int = 0
+    history: tuple[Earlier, ...] = ()
     ip_id: str | None = None
     edited: bool = False
 
@@ -183,6 +191,22 @@ class AuthorRecord:
     is_trusted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What an Idempotency-Key was used for before."""
+
+    fingerprint: str
+    comment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """An Idempotency-Key, hashed under a key of ours, and the fingerprint of the payload it came with."""
+
+    digest: str
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What the store knows that bears on a submission; read in one round trip."""
@@ -192,8 +216,7 @@ class Context:
     policy_version: int = 0
     rate_used: int = 0
     rate_reset_seconds: int = 0
-    replay_of: str | None = None
-    replay_fingerprint: str | None = None
+    replay: Replay | None = None
 
 
 def status_after_edit(comment: Comment, verdict: Verdict) -> Status:

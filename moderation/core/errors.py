@@ -17,6 +17,7 @@ each class to a status.
     │   ├── StaleVersion        the comment was changed since it was read
     │   ├── AlreadyDecided      somebody was faster; says who and when
     │   ├── LeaseLost           a colleague holds the item now
+    │   ├── SiteChanged         the site's settings changed while a request was under way
     │   └── NothingToUndo       no decision is left to take back
     ├── RateLimited             over the site's limit
     ├── StoreUnavailable        the store does not answer; retry later
@@ -134,6 +135,12 @@ class LeaseLost(Conflict):
     """The lease ran out and the item went to a colleague."""
 
     code = "lease-lost"
+
+
+class SiteChanged(Conflict):
+    """The site's settings, or its keys, changed since they were read."""
+
+    code = "site-changed"
 
 
 class NothingToUndo(Conflict):

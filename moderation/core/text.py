@@ -21,8 +21,8 @@ _ZERO_WIDTH = dict.fromkeys([0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x1
 _DROPPED_WITH_CONTENT = {"script", "style"}
 
 SHORTENERS = frozenset(
-    "adf.ly bit.ly buff.ly clck.ru cutt.ly goo.su is.gd lnkd.in ow.ly qps.ru rb.gy rebrand.ly s.id shorte.st shorturl.at"
-    " soo.gd t.co t.ly t2m.io tiny.cc tiny.one tinyurl.com u.to v.gd vk.cc".split()
+    "adf.ly bit.ly buff.ly clck.ru cutt.ly goo.su is.gd lnkd.in ow.ly qps.ru rb.gy rebrand.ly s.id shorte.st"
+    " shorturl.at soo.gd t.co t.ly t2m.io tiny.cc tiny.one tinyurl.com u.to v.gd vk.cc".split()
 )
 
 

@@ -1,0 +1,158 @@
+"""The classifier in use: loading it, scoring with it, and taking up a newer one while the service runs.
+
+Owns the one model of this process. A model that cannot be loaded leaves the earlier one in use; where there never was
+one, ``ModelUnavailable`` says so and the comment goes to a person. Refuses to decide anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from model.artifact import ModelRefused, load_model
+from model.registry import current_directory
+from model.serving import Judgement, Model, Span
+
+from moderation.core.comment import Submission
+from moderation.core.errors import ModelUnavailable
+from moderation.core.policy import Thresholds
+from moderation.core.reasons import Evidence, Reason, reason
+
+LOOK_SECONDS = 1.0  # How often a request looks whether another model was promoted.
+EVIDENCE_SPANS = 5  # A moderator reads a few; more would only cost memory.
+WEIGHT_DIGITS = 3
+_VERBS = {
+    "model-spam": ("does not resemble", "resembles"),
+    "model-toxicity": ("does not read like", "reads like"),
+}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the classifier said about one submission.
+
+    Attributes:
+        scores: Calibrated probability in [0, 1] for each label.
+        reasons: One for each label, with the words that moved it.
+        undone: Disguised characters that had to be undone to read the text.
+        model: Version of the model.
+        thresholds: The model's own, for sites that set none.
+    """
+
+    scores: dict[str, float]
+    reasons: tuple[Reason, ...]
+    undone: int
+    model: str
+    thresholds: Mapping[str, Thresholds]
+
+
+class Scorer:
+    """Scores submissions with the promoted model, or the shipped one; safe for threads."""
+
+    def __init__(self, models_directory: Path) -> None:
+        self._models_directory = models_directory
+        self._model: Model | None = None
+        self._seen: Path | None = None
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def model(self) -> Model:
+        """Return the model in use.
+
+        Raises:
+            ModelUnavailable: If none could be loaded.
+        """
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._look()
+        if self._model is None:
+            raise ModelUnavailable("No classifier is loaded; `winnow doctor` says why.")
+        return self._model
+
+    def warm_up(self) -> None:
+        """Load and compile now, so that the first comment, in this process or in one forked from it, does not wait."""
+        self._look()
+        if self._model is not None:
+            self._model.warm_up()
+
+    def thresholds(self) -> dict[str, Thresholds]:
+        """Return the model's own thresholds; none at all where no model could be loaded."""
+        try:
+            return _thresholds(self.model)
+        except ModelUnavailable:
+            return {}
+
+    def score(self, submission: Submission) -> Scored:
+        """Score one submission.
+
+        Raises:
+            ModelUnavailable: If no model could be loaded.
+        """
+        model = self.model
+        url = submission.author_url or ""
+        judgement = model.judge(submission.content, author=submission.author_name, url=url, limit=EVIDENCE_SPANS)
+        return _scored(model, submission, judgement)
+
+    def score_many(self, submissions: Sequence[Submission]) -> list[Scored]:
+        """Score a batch; much faster for each comment than ``score``.
+
+        Raises:
+            ModelUnavailable: If no model could be loaded.
+        """
+        model = self.model
+        rows = [(one.content, one.author_name, one.author_url or "") for one in submissions]
+        judgements = model.judge_batch(rows, limit=EVIDENCE_SPANS)
+        return [_scored(model, one, judgement) for one, judgement in zip(submissions, judgements, strict=True)]
+
+    def _look(self) -> None:
+        """Take up another model if one was promoted; one thread does it while the others go on with the old one."""
+        if not self._lock.acquire(blocking=self._model is None):
+            return
+        try:
+            self._looked_at = time.monotonic()
+            directory = current_directory(self._models_directory).resolve()
+            if directory != self._seen:
+                self._seen = directory
+                self._load(directory)
+        finally:
+            self._lock.release()
+
+    def _load(self, directory: Path) -> None:
+        try:
+            model = load_model(directory)
+        except (ModelRefused, OSError) as error:
+            # The earlier model stays in use: a bad file must never stop the service.
+            _log.error("model-refused", error=str(error), still=self._model.version if self._model else None)
+            return
+        self._model = model
+        _log.info("model-loaded", version=model.version)
+
+
+def _thresholds(model: Model) -> dict[str, Thresholds]:
+    return {label: Thresholds(review=limits.review, reject=limits.reject) for label, limits in model.thresholds.items()}
+
+
+def _scored(model: Model, submission: Submission, judgement: Judgement) -> Scored:
+    texts = {"content": submission.content, "author": submission.author_name, "url": submission.author_url or ""}
+    reasons = []
+    for label, found in judgement.labels.items():
+        code = f"model-{label}"
+        verb = _VERBS[code][found.probability >= 0.5]
+        evidence = tuple(_evidence(span, texts[span.field]) for span in found.evidence)
+        reasons.append(reason(code, weight=round(found.logit, WEIGHT_DIGITS), evidence=evidence, verb=verb))
+    return Scored(
+        scores={label: found.probability for label, found in judgement.labels.items()},
+        reasons=tuple(reasons),
+        undone=judgement.undone,
+        model=model.version,
+        thresholds=_thresholds(model),
+    )
+
+
+def _evidence(span: Span, text: str) -> Evidence:
+    return Evidence(span.start, span.end, text[span.start : span.end], round(span.weight, WEIGHT_DIGITS), span.field)

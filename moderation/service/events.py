@@ -1,0 +1,64 @@
+"""What is told about a change: webhook messages to the site, entries to the audit trail.
+
+Shapes follow the Standard Webhooks specification: ``{type, timestamp, data}``; thin, never the comment's text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from moderation.core.comment import Comment, Decision, Status, to_milliseconds
+
+EVENT_OF_STATUS = {
+    Status.APPROVED: "comment.approved",
+    Status.PENDING: "comment.pending",
+    Status.REJECTED: "comment.rejected",
+}
+RESTORED = "comment.restored"
+
+
+def timestamp(at: datetime) -> str:
+    """Return RFC 3339 in UTC with milliseconds, as ``2026-11-23T16:20:00.123Z``."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def decision_document(decision: Decision | None) -> dict[str, Any] | None:
+    """Return a decision as the API and the webhooks show it."""
+    if decision is None:
+        return None
+    return {
+        "decision": decision.ruling.value,
+        "reason": decision.reason.value if decision.reason else None,
+        "moderator": decision.moderator,
+        "note": decision.note,
+        "at": timestamp(decision.at),
+    }
+
+
+def webhook_event(kind: str, comment: Comment, *, message_id: str, at: datetime) -> dict[str, Any]:
+    """Return a webhook message: its id and the body that is signed and sent."""
+    body = {
+        "type": kind,
+        "timestamp": timestamp(at),
+        "data": {
+            "id": comment.id,
+            "external_id": comment.external_id,
+            "permalink": comment.permalink,
+            "status": comment.status.value,
+            "decision": decision_document(comment.decision),
+        },
+    }
+    return {"id": f"msg_{message_id}", "body": body}
+
+
+def audit_entry(act: str, comment: Comment, *, who: str, at: datetime, **facts: object) -> dict[str, object]:
+    """Return an audit entry: who did what to which comment, and where it stands since."""
+    return {
+        "at": to_milliseconds(at),
+        "act": act,
+        "comment": comment.id,
+        "who": who,
+        "status": comment.status.value,
+        **facts,
+    }

@@ -1,0 +1,225 @@
+"""Submitting, editing and checking comments.
+
+Owns the steps of DESIGN's life of a submission after parsing: context, verdict, one atomic write, answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from moderation.core.comment import (
+    STATUS_OF_ACTION,
+    Comment,
+    Context,
+    Idempotency,
+    Replay,
+    Status,
+    Submission,
+    Verdict,
+    status_after_edit,
+)
+from moderation.core.errors import KeyReuse, RateLimited, SiteChanged, StaleVersion
+from moderation.core.policy import Policy, RateLimit
+from moderation.core.site import Site
+from moderation.core.text import copy_key, plain_text
+from moderation.service.events import EVENT_OF_STATUS, audit_entry, webhook_event
+from moderation.service.judging import Judge
+from moderation.store.comments import Comments
+from moderation.store.writes import Addition, Change
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A stored comment, and how much of the site's limit is used.
+
+    Attributes:
+        is_replay: The Idempotency-Key was seen before, and this is the comment it made.
+    """
+
+    comment: Comment
+    is_replay: bool
+    rate_used: int = 0
+    rate_reset_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """New content for a comment; None leaves a field as it is."""
+
+    content: str
+    content_type: str | None = None
+    author_name: str | None = None
+    author_url: str | None = None
+    language: str | None = None
+    version: int | None = None
+
+
+class Submissions:
+    """Accepts comments from websites."""
+
+    def __init__(self, comments: Comments, judge: Judge, *, now: Clock, new_id: Callable[[], str]) -> None:
+        self._comments = comments
+        self._judge = judge
+        self._now = now
+        self._new_id = new_id
+
+    def submit(self, site: Site, submission: Submission, *, idempotency: Idempotency | None = None) -> Submitted:
+        """Score a submission, decide what happens to it, and store it; durable on return.
+
+        A comment that cannot be scored is queued: a person decides, not an error.
+
+        Raises:
+            SiteChanged: If the site is not as the caller knows it; read it again and come back.
+            RateLimited: If the site's limit is reached.
+            KeyReuse: If the Idempotency-Key came with another payload before.
+            StoreUnavailable: If the store does not answer.
+        """
+        key = copy_key(plain_text(submission.content, submission.content_type))
+        context = self._comments.context(
+            site.name, author_ids=submission.author.ids, idempotency=idempotency, copy_key=key
+        )
+        if context.policy_version != site.version:
+            raise SiteChanged("The site's settings have changed.")
+        if context.replay is not None:
+            return self._replayed(site, context.replay, idempotency)
+        _check_rate(site.policy.rate_limit, context)
+        verdict = self._judge.verdict(submission, context, site.policy)
+        comment = self._new_comment(site, submission, verdict)
+        return self._stored(site, comment, idempotency, key)
+
+    def _stored(self, site: Site, comment: Comment, idempotency: Idempotency | None, key: str | None) -> Submitted:
+        added = self._comments.add(
+            Addition(
+                comment=comment,
+                idempotency=idempotency,
+                rate=site.policy.rate_limit,
+                copy_key=key,
+                audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=comment.verdict.model),
+                event=self._event(site, comment) if comment.status is Status.PENDING else None,
+            )
+        )
+        if added.replay is not None:
+            return self._replayed(site, added.replay, idempotency)
+        return Submitted(comment, False, added.rate_used, added.rate_reset_seconds)
+
+    def _replayed(self, site: Site, replay: Replay, idempotency: Idempotency | None) -> Submitted:
+        check_fingerprint(replay, idempotency)
+        return Submitted(self._comments.get(site.name, replay.comment_id), is_replay=True)
+
+    def _new_comment(self, site: Site, submission: Submission, verdict: Verdict) -> Comment:
+        now = self._now()
+        return Comment(
+            id=self._new_id(),
+            site=site.name,
+            status=STATUS_OF_ACTION[verdict.action],
+            permalink=submission.permalink,
+            parent_id=submission.parent_id,
+            external_id=submission.external_id,
+            author_id=submission.author.id,
+            author_name=submission.author_name,
+            author_url=submission.author_url,
+            content=submission.content,
+            content_type=submission.content_type,
+            language=submission.language,
+            type=submission.type,
+            created_at=now,
+            updated_at=now,
+            version=1,
+            verdict=verdict,
+            ip_id=submission.ip_id,
+        )
+
+    def edit(self, site: Site, comment_id: str, edit: Edit) -> Comment:
+        """Score edited content anew; approval lapses only when the verdict does.
+
+        Raises:
+            NotFound: If the site has no such comment.
+            StaleVersion: If ``edit.version`` is given and not the current one.
+            RateLimited: If the site's limit is reached.
+        """
+        before = self._comments.get(site.name, comment_id)
+        check_version(before, edit.version)
+        submission = _edited(before, edit)
+        author_ids = [before.author_id] if before.author_id else []
+        context = self._comments.context(site.name, author_ids=author_ids, idempotency=None, copy_key=None)
+        verdict = self._judge.verdict(submission, context, site.policy)
+        after = self._after_edit(before, submission, verdict)
+        operation_id = self._new_id()
+        self._comments.edit(
+            Change(
+                before=before,
+                after=after,
+                operation_id=operation_id,
+                audit=audit_entry("edit", after, who="api", at=after.updated_at, model=verdict.model),
+                event=self._event(site, after) if after.status is not before.status else None,
+                counted_at=after.updated_at,
+                rate=site.policy.rate_limit,
+            )
+        )
+        return after
+
+    def _after_edit(self, before: Comment, submission: Submission, verdict: Verdict) -> Comment:
+        status = status_after_edit(before, verdict)
+        has_lapsed = status is not before.status
+        return replace(
+            before,
+            status=status,
+            content=submission.content,
+            content_type=submission.content_type,
+            author_name=submission.author_name,
+            author_url=submission.author_url,
+            language=submission.language,
+            updated_at=self._now(),
+            version=before.version + 1,
+            verdict=verdict,
+            decision=None if has_lapsed else before.decision,
+            history=() if has_lapsed else before.history,
+            edited=True,
+        )
+
+    def _event(self, site: Site, comment: Comment) -> dict[str, object] | None:
+        if site.policy.webhook_url is None:
+            return None
+        kind = EVENT_OF_STATUS[comment.status]
+        return webhook_event(kind, comment, message_id=self._new_id(), at=comment.updated_at)
+
+    def check(self, site: Site, submissions: Sequence[Submission]) -> list[Verdict]:
+        """Return verdicts without storing anything; authors' histories and copies are not looked at."""
+        return self._judge.verdicts(submissions, site.policy)
+
+    def check_one(self, submission: Submission, policy: Policy) -> Verdict:
+        """Return what would happen to one submission under a policy, and why."""
+        return self._judge.verdict(submission, Context(), policy)
+
+
+def check_fingerprint(replay: Replay, idempotency: Idempotency | None) -> None:
+    """Raise KeyReuse if an Idempotency-Key came with another payload than before."""
+    if idempotency is None or replay.fingerprint != idempotency.fingerprint:
+        raise KeyReuse("This Idempotency-Key was used with another payload; use a new key for a new request.")
+
+
+def check_version(comment: Comment, version: int | None) -> None:
+    """Raise StaleVersion if the caller decides on an older version than the current one."""
+    if version is not None and version != comment.version:
+        raise StaleVersion(comment.version)
+
+
+def _check_rate(limit: RateLimit | None, context: Context) -> None:
+    if limit is not None and context.rate_used >= limit.quota:
+        raise RateLimited(max(1, context.rate_reset_seconds))
+
+
+def _edited(before: Comment, edit: Edit) -> Submission:
+    return Submission(
+        content=edit.content,
+        permalink=before.permalink,
+        author_name=before.author_name if edit.author_name is None else edit.author_name,
+        author_url=before.author_url if edit.author_url is None else edit.author_url,
+        content_type=edit.content_type or before.content_type,
+        language=edit.language or before.language,
+        type=before.type,
+    )

@@ -1,0 +1,248 @@
+"""Comments in the store: reading them, and running the atomic scripts that write them (``writes``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import redis
+
+from moderation.core.comment import (
+    AuthorRecord,
+    Comment,
+    Context,
+    Idempotency,
+    Replay,
+    Status,
+    from_milliseconds,
+)
+from moderation.core.errors import AlreadyDecided, LeaseLost, NotFound, RateLimited, StaleVersion
+from moderation.store.connection import Connection
+from moderation.store.keys import SiteKeys
+from moderation.store.records import comment_of, dump
+from moderation.store.writes import (
+    NOTHING,
+    Addition,
+    Change,
+    decide_arguments,
+    decide_keys,
+    edit_arguments,
+    edit_keys,
+    submit_arguments,
+    submit_keys,
+)
+
+AUTHOR_FIELDS = 5  # How many fields context.lua returns for each author hash.
+BATCH = 500  # Comments fetched in one round trip.
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of an addition: stored, or found to be a replay."""
+
+    replay: Replay | None
+    rate_used: int
+    rate_reset_seconds: int
+
+
+class Comments:
+    """The comments of all sites."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def context(
+        self, site: str, *, author_ids: Sequence[str], idempotency: Idempotency | None, copy_key: str | None
+    ) -> Context:
+        """Read what bears on a submission, in one round trip.
+
+        Raises:
+            NotFound: If the site is gone.
+            StoreUnavailable: If the store does not answer.
+        """
+        keys = SiteKeys(site)
+        reply = self._connection.run(
+            "context",
+            [
+                keys.record,
+                keys.idempotency(idempotency.digest if idempotency else NOTHING),
+                keys.rate,
+                keys.copies(copy_key or NOTHING),
+                *(keys.author(author_id) for author_id in author_ids),
+            ],
+        )
+        version, replay, used, reset_ms, copies = reply[:5]
+        if version is None:
+            raise NotFound("The site is gone.")
+        return Context(
+            author=_author_of(reply[5:]),
+            recent_copies=int(copies or 0),
+            policy_version=int(version),
+            rate_used=int(used or 0),
+            rate_reset_seconds=_seconds(reset_ms),
+            replay=_replay_of(replay),
+        )
+
+    def author(self, site: str, author_ids: Sequence[str]) -> AuthorRecord:
+        """Return what is known of an author; O(number of active keys)."""
+        return self.context(site, author_ids=author_ids, idempotency=None, copy_key=None).author
+
+    def add(self, addition: Addition) -> Added:
+        """Store a new comment; durable on return.
+
+        Raises:
+            RateLimited: If the site's limit is reached; nothing is stored.
+            NotFound: If the site is gone.
+            StoreUnavailable: If the store does not answer; the comment may or may not be there, and adding the same
+                comment again is safe.
+        """
+        reply = self._connection.run("submit", submit_keys(addition), submit_arguments(addition))
+        if reply[0] == "limited":
+            raise RateLimited(max(1, _seconds(reply[1])))
+        if reply[0] == "no-site":
+            raise NotFound("The site is gone.")
+        if reply[0] == "replay":
+            return Added(_replay_of(reply[1]), 0, 0)
+        return Added(None, int(reply[1]), _seconds(reply[2]))
+
+    def get(self, site: str, comment_id: str) -> Comment:
+        """Return one comment.
+
+        Raises:
+            NotFound: If the site has no such comment.
+        """
+        found = self.get_many(site, [comment_id])
+        if not found:
+            raise NotFound("There is no such comment.")
+        return found[0]
+
+    def get_many(self, site: str, comment_ids: Iterable[str]) -> list[Comment]:
+        """Return those of the comments that exist, in the order asked for; one round trip for each 500."""
+        keys = SiteKeys(site)
+        ids = list(comment_ids)
+        found: list[Comment] = []
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            rows = self._connection.call(partial(_fetch, keys=keys, ids=batch))
+            found += [comment_of(site, one, row) for one, row in zip(batch, rows, strict=True) if row]
+        return found
+
+    def decide(self, change: Change) -> Replay | None:
+        """Apply a decision, or take one back.
+
+        Returns:
+            What the Idempotency-Key was used for before, or None if the change was made now.
+
+        Raises:
+            NotFound, StaleVersion, AlreadyDecided, LeaseLost: If the comment is not as the caller saw it.
+        """
+        reply = self._connection.run("decide", decide_keys(change), decide_arguments(change))
+        if reply[0] == "replay":
+            return _replay_of(reply[1])
+        self._check(reply, change)
+        return None
+
+    def edit(self, change: Change) -> None:
+        """Replace text and verdict.
+
+        Raises:
+            NotFound, StaleVersion, AlreadyDecided: If the comment is not as the caller saw it.
+            RateLimited: If the site's limit is reached.
+        """
+        reply = self._connection.run("edit", edit_keys(change), edit_arguments(change))
+        if reply[0] == "limited":
+            raise RateLimited(max(1, _seconds(reply[1])))
+        self._check(reply, change)
+
+    def _check(self, reply: list[str], change: Change) -> None:
+        if reply[0] == "missing":
+            raise NotFound("There is no such comment.")
+        if reply[0] == "lease":
+            raise LeaseLost("Your claim on this comment ran out, and a colleague has it now.")
+        if reply[0] == "moved":
+            now = self.get(change.before.site, change.before.id)
+            if change.before.status is Status.PENDING and now.status is not Status.PENDING:
+                raise already_decided(now)
+            raise StaleVersion(now.version)
+
+    def remove(self, comment: Comment, *, audit: dict[str, object]) -> int | None:
+        """Forget a comment and its label.
+
+        Returns:
+            How many labels went with it, or None if it changed meanwhile and was left alone.
+        """
+        keys = SiteKeys(comment.site)
+        status = comment.status.value
+        reply = self._connection.run(
+            "remove",
+            [
+                keys.comment(comment.id),
+                keys.by_status(status),
+                keys.thread(comment.permalink, status),
+                keys.risk,
+                keys.lease,
+                keys.fence,
+                keys.holder,
+                keys.rejected_at,
+                keys.decided_at,
+                keys.author(comment.author_id or NOTHING),
+                keys.author_comments(comment.author_id or NOTHING),
+                keys.label(comment.id),
+                keys.labels,
+                keys.audit,
+            ],
+            [comment.id, status, dump(audit)],
+        )
+        if reply[0] == "moved":
+            return None
+        return int(reply[1]) if reply[0] == "ok" else 0
+
+
+def already_decided(comment: Comment) -> AlreadyDecided:
+    """Return the error that says who decided what, and when."""
+    decision = comment.decision
+    if decision is None:
+        return AlreadyDecided(f"The comment is {comment.status} already; pass override to decide all the same.", None)
+    at = decision.at.isoformat(timespec="seconds")
+    detail = f"{decision.moderator} decided {decision.ruling} at {at}; pass override to decide all the same."
+    return AlreadyDecided(
+        detail,
+        {
+            "decision": decision.ruling.value,
+            "reason": decision.reason,
+            "moderator": decision.moderator,
+            "at": decision.at,
+        },
+    )
+
+
+def _fetch(client: redis.Redis, keys: SiteKeys, ids: Sequence[str]) -> list[dict[str, str]]:
+    pipeline = client.pipeline(transaction=False)
+    for comment_id in ids:
+        pipeline.hgetall(keys.comment(comment_id))
+    rows: list[dict[str, str]] = pipeline.execute()
+    return rows
+
+
+def _seconds(milliseconds: object) -> int:
+    return max(0, -(-int(str(milliseconds)) // 1000))
+
+
+def _replay_of(value: str | None) -> Replay | None:
+    return Replay(*json.loads(value)) if value else None
+
+
+def _author_of(fields: Sequence[str | None]) -> AuthorRecord:
+    rows = [fields[start : start + AUTHOR_FIELDS] for start in range(0, len(fields), AUTHOR_FIELDS)]
+    seen = [int(row[3]) for row in rows if row[3]]
+    standings = {row[4] for row in rows}
+    return AuthorRecord(
+        approved=sum(int(row[0] or 0) for row in rows),
+        rejected=sum(int(row[1] or 0) for row in rows),
+        pending=sum(int(row[2] or 0) for row in rows),
+        first_seen=from_milliseconds(min(seen)) if seen else None,
+        is_banned="banned" in standings,
+        is_trusted="trusted" in standings,
+    )

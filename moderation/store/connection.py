@@ -1,0 +1,146 @@
+"""The connection to the store: time limits, error translation, scripts.
+
+Owns every ``redis.RedisError``: above this package only ``StoreUnavailable`` is seen. redis-py's own time limits and
+retries are not used, because they block a web worker for a minute and repeat writes blindly. Here a request waits half
+a second at most, and a broken connection is tried once more: all writes carry an operation id, so that the second run
+of one that had in fact succeeded changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from moderation.core.errors import StoreUnavailable
+
+CONNECT_SECONDS = 0.25
+READ_SECONDS = 0.5
+POOL_WAIT_SECONDS = 0.4  # For a free connection when all threads want one.
+POOL_SIZE = 64
+TRIPPED_SECONDS = 0.5  # How long the breaker answers for the store after it failed.
+FAILURES_TO_TRIP = 3
+SCRIPTS = Path(__file__).parent / "scripts"
+RETRY_AFTER_SECONDS = 1
+
+Argument = str | int | float | bytes
+# Replies of a server that lives but cannot serve now: starting, read-only replica, out of memory, failing over.
+_REFUSALS = (
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+)
+_REFUSAL_WORDS = ("MISCONF", "NOREPLICAS", "BUSY ", "OOM ", "READONLY", "LOADING", "-READONLY")
+
+
+class Breaker:
+    """Answers for a store that keeps failing, so that requests need not wait for it one by one."""
+
+    __slots__ = ("_failures", "_open_until")
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._open_until = 0.0
+
+    def check(self) -> None:
+        """Raise StoreUnavailable while the breaker is open."""
+        if self._failures >= FAILURES_TO_TRIP and time.monotonic() < self._open_until:
+            raise StoreUnavailable("The store does not answer; try again in a second.")
+
+    def failed(self) -> None:
+        """Count a failure."""
+        self._failures += 1
+        self._open_until = time.monotonic() + TRIPPED_SECONDS
+
+    def succeeded(self) -> None:
+        """Forget earlier failures."""
+        self._failures = 0
+
+
+class Connection:
+    """One process's access to the store; safe for threads, and for use on both sides of a fork."""
+
+    def __init__(self, url: str, *, read_seconds: float = READ_SECONDS) -> None:
+        self.url = url
+        self._read_seconds = read_seconds
+        self._breaker = Breaker()
+        self._scripts: dict[str, redis.commands.core.Script] = {}
+
+    @cached_property
+    def client(self) -> redis.Redis:
+        """Return the client; nothing is sent before its first command."""
+        pool = redis.BlockingConnectionPool.from_url(
+            self.url,
+            max_connections=POOL_SIZE,
+            timeout=POOL_WAIT_SECONDS,
+            socket_timeout=self._read_seconds,
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            **({} if self.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
+        )
+        return redis.Redis(connection_pool=pool)
+
+    def close(self) -> None:
+        """Drop all connections, as before a fork."""
+        if "client" in self.__dict__:
+            self.client.connection_pool.disconnect()
+            del self.__dict__["client"]
+            self._scripts.clear()
+
+    def call(self, command: Callable[[Any], Any]) -> Any:
+        """Run a command, once more if the connection was broken.
+
+        Args:
+            command: Takes the client; must be safe to repeat.
+
+        Raises:
+            StoreUnavailable: If the store does not answer within its time limit, or refuses to serve.
+        """
+        self._breaker.check()
+        with self._translated():
+            try:
+                result = command(self.client)
+            except redis.exceptions.TimeoutError:
+                raise
+            except redis.exceptions.ConnectionError:
+                result = command(self.client)
+        self._breaker.succeeded()
+        return result
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, *_REFUSALS) as error:
+            self._breaker.failed()
+            raise StoreUnavailable("The store does not answer; try again in a second.") from error
+        except redis.exceptions.ResponseError as error:
+            if not str(error).lstrip("-").startswith(_REFUSAL_WORDS):
+                raise
+            raise StoreUnavailable("The store refuses writes for now; try again in a second.") from error
+
+    def run(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
+        """Run the script ``name`` atomically and return its reply; scripts must be safe to repeat."""
+        return self.call(lambda _: self._script(name)(keys=keys, args=args))
+
+    def _script(self, name: str) -> redis.commands.core.Script:
+        script = self._scripts.get(name)
+        if script is None:
+            source = (SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
+            script = self._scripts[name] = self.client.register_script(source)
+        return script
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable unless the store answers."""
+        self.call(lambda client: client.ping())

@@ -1,0 +1,49 @@
+-- Store a new comment with everything that follows from it. Atomic; a second run with the same id changes nothing.
+-- KEYS: 1 comment, 2 index of its status, 3 thread index of its status, 4 risk, 5 rejected-at, 6 author,
+--   7 author's comments, 8 idempotency record, 9 rate, 10 copies, 11 audit, 12 outbox, 13 day, 14 site record
+-- ARGV: 1 id, 2 created ms, 3 status, 4 document, 5 verdict, 6 author id or '', 7 highest score, 8 idempotency value or '',
+--   9 idempotency ms, 10 rate quota or 0, 11 rate window ms, 12 copies ms or 0, 13 audit entry, 14 webhook event or '',
+--   15 action, 16 comma-separated reason codes
+-- Returns: {'ok', rate used, rate ms left} | {'replay', idempotency value} | {'limited', ms left} | {'no-site'}
+if redis.call('EXISTS', KEYS[14]) == 0 then return {'no-site'} end
+if ARGV[8] ~= '' then
+  local before = redis.call('GET', KEYS[8])
+  if before then return {'replay', before} end
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'ok', redis.call('GET', KEYS[9]) or 0, redis.call('PTTL', KEYS[9])} end
+
+local quota = tonumber(ARGV[10])
+local used, left = 0, 0
+if quota > 0 then
+  used = redis.call('INCR', KEYS[9])
+  if used == 1 then redis.call('PEXPIRE', KEYS[9], ARGV[11]) end
+  left = redis.call('PTTL', KEYS[9])
+  if used > quota then
+    redis.call('DECR', KEYS[9])
+    return {'limited', left}
+  end
+end
+
+local id, created, status = ARGV[1], ARGV[2], ARGV[3]
+redis.call('HSET', KEYS[1], 'status', status, 'version', 1, 'created', created, 'updated', created, 'author', ARGV[6],
+  'doc', ARGV[4], 'verdict', ARGV[5])
+redis.call('ZADD', KEYS[2], created, id)
+redis.call('ZADD', KEYS[3], created, id)
+if status == 'pending' then redis.call('ZADD', KEYS[4], ARGV[7], id) end
+if status == 'rejected' then redis.call('ZADD', KEYS[5], created, id) end
+if ARGV[6] ~= '' then
+  redis.call('HINCRBY', KEYS[6], status, 1)
+  redis.call('HSETNX', KEYS[6], 'first_seen', created)
+  redis.call('ZADD', KEYS[7], created, id)
+end
+if ARGV[8] ~= '' then redis.call('SET', KEYS[8], ARGV[8], 'PX', ARGV[9]) end
+if tonumber(ARGV[12]) > 0 then
+  redis.call('INCR', KEYS[10])
+  redis.call('PEXPIRE', KEYS[10], ARGV[12])
+end
+redis.call('XADD', KEYS[11], '*', 'entry', ARGV[13])
+if ARGV[14] ~= '' then redis.call('XADD', KEYS[12], '*', 'event', ARGV[14]) end
+redis.call('HINCRBY', KEYS[13], 'verdict:' .. ARGV[15], 1)
+for code in string.gmatch(ARGV[16], '[^,]+') do redis.call('HINCRBY', KEYS[13], 'fired:' .. code, 1) end
+redis.call('EXPIRE', KEYS[13], 34560000)
+return {'ok', used, left}
