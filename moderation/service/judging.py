@@ -33,18 +33,20 @@ class Judge:
 
     def verdict(self, submission: Submission, context: Context, policy: Policy) -> Verdict:
         """Return the verdict on one submission; it never fails for want of a classifier."""
+        scored: Scored | None = None
         try:
             scored = self._scorer.score(submission)
-        except Exception as error:
-            scored = _unscored(error)
+        except Exception as error:  # Whatever breaks in the classifier, a person decides instead.
+            _log_unscored(error)
         return _verdict(submission, context, policy, scored)
 
     def verdicts(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict]:
         """Return the verdicts on a batch, without what the store knows about authors and copies."""
+        scored: Sequence[Scored | None] = [None] * len(submissions)
         try:
-            scored: Sequence[Scored | None] = self._scorer.score_many(submissions)
-        except Exception as error:
-            scored = [_unscored(error)] * len(submissions)
+            scored = self._scorer.score_many(submissions)
+        except Exception as error:  # As above.
+            _log_unscored(error)
         context = Context()
         return [_verdict(one, context, policy, found) for one, found in zip(submissions, scored, strict=True)]
 
