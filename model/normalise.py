@@ -19,8 +19,8 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=Tru
 # What is counted while reading one field; indices into ``Work.counts``.
 (
     LENGTH, ZERO_WIDTH, FULL, ODD, CJK, LETTERS, UPPERS, DIGITS, SYMBOLS, LINES, LINKS, TAGS, UNDONE, HIDDEN, MARKS,
-    ALIKE, LATIN_SURE, CYRILLIC_SURE, DIGIT_RUN, DIGIT_RUN_MAX, EXCLAIMS, COUNTS,
-) = range(22)  # fmt: skip
+    ALIKE, LATIN_SURE, CYRILLIC_SURE, DIGIT_RUN, DIGIT_RUN_MAX, EXCLAIMS, FIELD_START, COUNTS,
+) = range(23)  # fmt: skip
 
 TAG_LIMIT: Final = 2000
 ENTITY_LIMIT: Final = 10
@@ -75,7 +75,7 @@ def entry_of(cp, tables):  # type: ignore[no-untyped-def]
 def read_field(cps, start, stop, tables, work):  # type: ignore[no-untyped-def]
     """Normalise ``cps[start:stop]`` onto the end of the work area, with a blank before and after it."""
     before = work.counts[LENGTH]
-    work.counts[DIGIT_RUN] = 0
+    work.counts[FIELD_START] = start
     _put_blank(start, work)
     i = start
     while i < stop:
@@ -86,7 +86,7 @@ def read_field(cps, start, stop, tables, work):  # type: ignore[no-untyped-def]
             i = _read_entity(cps, i, stop, tables, work)
         else:
             i = _read_run(cps, _read_plain(cps, i, stop, tables, work), stop, tables, work)
-    _put_blank(max(stop - 1, start), work)
+    _put_blank(stop, work)
     _settle_widths(work)
     if work.counts[ALIKE] > 0:
         _resolve_lookalikes(before, tables, work)
@@ -171,7 +171,7 @@ def _read_plain(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
     """Read one code point, or the scheme of a link, which is dropped so that it cannot become evidence by itself."""
     folded = cps[i] | 32
     if folded == 104 or folded == 119:
-        length = _link_prefix(cps, i, stop)
+        length = _link_prefix(cps, i, stop) if i == work.counts[FIELD_START] or not _is_ascii_word(cps[i - 1]) else 0
         if length > 0:
             work.counts[LINKS] += 1
             _put_blank(i, work)
@@ -183,8 +183,6 @@ def _read_plain(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
 @kernel
 def _link_prefix(cps, i, stop):  # type: ignore[no-untyped-def]
     """Return the length of ``http://``, ``https://``, either with ``www.``, or ``www.`` at ``i``; 0 if none is there."""
-    if i > 0 and _is_ascii_word(cps[i - 1]):
-        return 0
     n = _match(cps, i, stop, (104, 116, 116, 112))
     if n > 0:
         if i + n < stop and (cps[i + n] | 32) == 115:

@@ -1,0 +1,191 @@
+"""Evidence in compiled code: which words moved a logit, and by how much.
+
+Every distinct feature's contribution is divided evenly over its occurrences, and an occurrence's over the characters it
+covers; characters are then summed into words. So the parts of a comment, what is said of its shape, and the bias add up
+to the logit. Owns the arithmetic only: what a span looks like to a caller is in `model.serving`.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from model import hashing as h
+from model import normalise as nm
+from model import tables as t
+from model.normalise import kernel
+
+PHRASE_SHARE: Final = 0.3  # Neighbours this strong, relative to the strongest word, are shown as one phrase.
+PHRASE_WORDS: Final = 8
+LABEL_COUNT: Final = 2
+
+
+@kernel
+def contributions(both, weights):  # type: ignore[no-untyped-def]
+    """Return what each normalised character and each kind of shape adds to the two logits, float64 arrays."""
+    work, found = both
+    values = _occurrence_values(found, weights)
+    by_character = np.zeros((work.counts[nm.LENGTH], LABEL_COUNT), np.float64)
+    by_shape = np.zeros((len(h.SHAPE_NAMES), LABEL_COUNT), np.float64)
+    for at in range(found.sizes[h.OCCURRENCES]):
+        index, start, end = found.where[at]
+        if end < 0:
+            by_shape[start] += values[index]
+            continue
+        for k in range(start, end):
+            by_character[k, 0] += values[index, 0] / (end - start)
+            by_character[k, 1] += values[index, 1] / (end - start)
+    return by_character, by_shape
+
+
+@kernel
+def _occurrence_values(found, weights):  # type: ignore[no-untyped-def]
+    """Return what one occurrence of each distinct feature adds to each logit."""
+    total = found.sizes[h.TOTAL]
+    scales = h.group_scales(found.sizes, weights)
+    counts = np.zeros(total, np.int64)
+    for at in range(found.sizes[h.OCCURRENCES]):
+        counts[found.where[at, 0]] += 1
+    values = np.empty((total, LABEL_COUNT), np.float64)
+    for index in range(total):
+        key = np.int64(found.keys[index])
+        group, slot = key >> h.GROUP_SHIFT, key & h.SLOT_MASK
+        values[index, 0] = scales[group, 0] * weights[slot, 0] / counts[index]
+        values[index, 1] = scales[group, 1] * weights[slot, 1] / counts[index]
+    return values
+
+
+@kernel
+def cut_tokens(work):  # type: ignore[no-untyped-def]
+    """Return the tokens of the work area as rows of (start, end): runs without blanks, or single unspaced characters."""
+    n = work.counts[nm.LENGTH]
+    tokens = np.empty((n + 1, 2), np.int64)
+    count, i = 0, 0
+    while i < n:
+        if work.chars[i] == nm.BLANK:
+            i += 1
+            continue
+        end = i + 1
+        if nm.script_of(work.kinds[i]) != t.UNSPACED:
+            while end < n and work.chars[end] != nm.BLANK and nm.script_of(work.kinds[end]) != t.UNSPACED:
+                end += 1
+        tokens[count, 0], tokens[count, 1] = i, end
+        count += 1
+        i = end
+    return tokens[:count]
+
+
+@kernel
+def token_gains(tokens, by_character):  # type: ignore[no-untyped-def]
+    """Return what each token adds to each logit; the blank before a token, and any left at the end, belong to it."""
+    gains = np.zeros((tokens.shape[0], LABEL_COUNT), np.float64)
+    position = 0
+    for k in range(tokens.shape[0]):
+        end = tokens[k, 1] if k + 1 < tokens.shape[0] else by_character.shape[0]
+        while position < end:
+            gains[k, 0] += by_character[position, 0]
+            gains[k, 1] += by_character[position, 1]
+            position += 1
+    return gains
+
+
+@kernel
+def source_span(start, end, work):  # type: ignore[no-untyped-def]
+    """Return where normalised characters ``start`` to ``end`` stand in the source, without punctuation around them."""
+    first, last = start, end - 1
+    while first < last and not h.is_word(work.kinds[first]):
+        first += 1
+    while last > first and not h.is_word(work.kinds[last]):
+        last -= 1
+    if not h.is_word(work.kinds[first]):
+        first, last = start, end - 1
+    origin = work.origin[last] + 1
+    if last + 1 < work.counts[nm.LENGTH]:
+        origin = max(origin, work.origin[last + 1])
+    return work.origin[first], origin
+
+
+@kernel
+def _phrase_end(k, label, floor, fields, both):  # type: ignore[no-untyped-def]
+    """Return the end of the phrase that begins with token ``k``: strong neighbours of one sign in one field."""
+    tokens, gains = both
+    positive = gains[k, label] > 0
+    end = k + 1
+    while end < tokens.shape[0] and end - k < PHRASE_WORDS:
+        gain = gains[end, label]
+        crosses = tokens[k, 0] < fields[0] <= tokens[end, 0] or tokens[k, 0] < fields[1] <= tokens[end, 0]
+        if abs(gain) < floor or (gain > 0) != positive or crosses:
+            break
+        end += 1
+    return end
+
+
+@kernel
+def strongest(label, limit, fields, both, work):  # type: ignore[no-untyped-def]
+    """Return up to ``limit`` phrases of one label as rows of (source start, source end, gain), strongest first."""
+    tokens, gains = both
+    best = np.zeros((limit, 3), np.float64)
+    count, k = 0, 0
+    floor = 0.0
+    for i in range(gains.shape[0]):
+        floor = max(floor, PHRASE_SHARE * abs(gains[i, label]))
+    while k < tokens.shape[0]:
+        end = _phrase_end(k, label, floor, fields, both) if abs(gains[k, label]) >= floor else k + 1
+        gain = 0.0
+        for i in range(k, end):
+            gain += gains[i, label]
+        count = _insert(best, count, gain, source_span(tokens[k, 0], tokens[end - 1, 1], work))
+        k = end
+    return best[:count]
+
+
+@kernel
+def _insert(best, count, gain, span):  # type: ignore[no-untyped-def]
+    limit = best.shape[0]
+    if gain == 0.0 or limit == 0 or (count == limit and abs(gain) <= abs(best[limit - 1, 2])):
+        return count
+    at = min(count, limit - 1)
+    while at > 0 and abs(best[at - 1, 2]) < abs(gain):
+        best[at] = best[at - 1]
+        at -= 1
+    best[at, 0], best[at, 1], best[at, 2] = span[0], span[1], gain
+    return min(count + 1, limit)
+
+
+@kernel
+def field_starts(lengths, work):  # type: ignore[no-untyped-def]
+    """Return the first normalised positions whose source lies in the author's name and in the address."""
+    n = work.counts[nm.LENGTH]
+    author, url = n, n
+    for k in range(n - 1, -1, -1):
+        if work.origin[k] >= lengths[0] and work.chars[k] != nm.BLANK:
+            author = k
+            url = k if work.origin[k] >= lengths[0] + lengths[1] else url
+    return author, url
+
+
+@kernel
+def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
+    """Return both logits, the count of undone characters, and the strongest phrases of each label."""
+    work, found = h.scan(cps, lengths, tables, True)
+    by_character, by_shape = contributions((work, found), weights)
+    tokens = cut_tokens(work)
+    gains = token_gains(tokens, by_character)
+    fields = field_starts(lengths, work)
+    a = weights[h.SLOT_COUNT, 0] + by_character[:, 0].sum() + by_shape[:, 0].sum()
+    b = weights[h.SLOT_COUNT, 1] + by_character[:, 1].sum() + by_shape[:, 1].sum()
+    first = strongest(0, limit, fields, (tokens, gains), work)
+    second = strongest(1, limit, fields, (tokens, gains), work)
+    return a, b, work.counts[nm.UNDONE], first, second
+
+
+@kernel
+def explain(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
+    """Return all tokens as (source start, source end), their gains for both labels, and the gains of the shape."""
+    work, found = h.scan(cps, lengths, tables, True)
+    by_character, by_shape = contributions((work, found), weights)
+    tokens = cut_tokens(work)
+    gains = token_gains(tokens, by_character)
+    spans = np.empty_like(tokens)
+    for k in range(tokens.shape[0]):
+        spans[k, 0], spans[k, 1] = source_span(tokens[k, 0], tokens[k, 1], work)
+    return spans, gains, by_shape
