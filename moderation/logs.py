@@ -1,0 +1,124 @@
+"""Log lines: one JSON object a line for machines, readable ones on a terminal.
+
+Owns the format and the last line of defence for privacy: fields that must never be logged are dropped, addresses are
+masked, and exceptions are written with their type and place but without their message, which may quote the input.
+Refuses to configure itself at import.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, Literal
+
+import structlog
+from structlog.types import EventDict, Processor
+
+from moderation.config import Settings
+from moderation.core.errors import WinnowError
+
+PRIVATE_FIELDS = frozenset(
+    "email author_email address ip user_ip remote_addr content text key api_key secret password token "
+    "authorization cookie webhook_secret".split()
+)
+_ADDRESS = re.compile(r"[^\s<>\"'=:,;()\[\]]{1,64}(?:@|%40)[^\s<>\"',;()\[\]]{1,255}")
+MASK = "[removed]"
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+Stream = Literal["stdout", "stderr"]
+
+
+def configure(settings: Settings, *, stream: Stream = "stdout", level: str | None = None) -> None:
+    """Set up logging for this process: structlog, and the standard library's loggers through the same pipeline.
+
+    Args:
+        settings: For the level and format.
+        stream: Services write to ``stdout``; commands to ``stderr``, since their answer goes to ``stdout``.
+        level: Replaces the level of the settings.
+    """
+    number = LEVELS[level or settings.log_level]
+    shared = _shared_processors()
+    renderer = _renderer(settings.log_format, stream)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=lambda *_: structlog.WriteLogger(getattr(sys, stream)),
+        cache_logger_on_first_use=False,
+    )
+    handler = _CurrentStream(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(number, logging.INFO))
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        describe_exception,
+        drop_private,
+    ]
+
+
+def _renderer(log_format: str, stream: Stream) -> Processor:
+    is_terminal = getattr(sys, stream).isatty()
+    if log_format == "json" or (log_format == "auto" and not is_terminal and stream == "stdout"):
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=is_terminal, timestamp_key="at", pad_event_to=0)
+
+
+class _CurrentStream(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what ``sys.stdout`` or ``sys.stderr`` is at the moment, not to what it was at set-up."""
+
+    def __init__(self, name: Stream) -> None:
+        self._stream_name = name
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return getattr(sys, self._stream_name)
+
+
+def describe_exception(_: object, __: str, event: EventDict) -> EventDict:
+    """Replace an exception by its type and where it was raised; its message may quote what a client sent."""
+    found = event.pop("exc_info", None)
+    error = _exception_of(found)
+    if error is not None:
+        event["exception"] = type(error).__name__
+        event["where"] = _places(error.__traceback__)
+        if isinstance(error, WinnowError):
+            event["detail"] = str(error)
+    return event
+
+
+def _exception_of(found: object) -> BaseException | None:
+    if found is True:
+        return sys.exc_info()[1]
+    if isinstance(found, tuple):
+        found = found[1]
+    return found if isinstance(found, BaseException) else None
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)[-8:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def drop_private(_: object, __: str, event: EventDict) -> MutableMapping[str, Any]:
+    """Take out what a log must never hold, should a caller have put it there."""
+    for name, value in list(event.items()):
+        if name in PRIVATE_FIELDS:
+            event[name] = MASK
+        elif isinstance(value, str) and ("@" in value or "%40" in value):
+            event[name] = _ADDRESS.sub(MASK, value)
+    return event

@@ -1,0 +1,133 @@
+"""Start-up checks of any store: would it keep what Winnow promises to keep?
+
+Owns the list of settings that lose acknowledged writes. Refuses to change the server: it says what to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from moderation.core.errors import StoreUnavailable, StoreUnsafe
+
+OLDEST_ENGINE = (6, 2)  # Redis 6.2 brought what the scripts use; every Valkey reports 7.2 or newer here.
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One directive that has to have one value.
+
+    Attributes:
+        directive: Name for CONFIG GET.
+        is_safe: Says whether a value keeps the promise.
+        sentence: What goes wrong otherwise, and what to change.
+    """
+
+    directive: str
+    is_safe: Callable[[str], bool]
+    sentence: str
+
+
+RULES = (
+    Rule(
+        "appendonly",
+        lambda value: value == "yes",
+        "appendonly is off, so a crash loses comments that were acknowledged: set `appendonly yes`.",
+    ),
+    Rule(
+        "appendfsync",
+        lambda value: value == "always",
+        "appendfsync is not `always`, so a crash loses the last seconds of acknowledged comments: set "
+        "`appendfsync always`.",
+    ),
+    Rule(
+        "no-appendfsync-on-rewrite",
+        lambda value: value == "no",
+        "no-appendfsync-on-rewrite is on, so nothing is safe while the file is rewritten: set "
+        "`no-appendfsync-on-rewrite no`.",
+    ),
+    Rule(
+        "maxmemory-policy",
+        lambda value: value == "noeviction",
+        "maxmemory-policy throws data away when memory is short: set `maxmemory-policy noeviction`.",
+    ),
+)
+FORBIDDEN = (
+    "The server does not let Winnow read its settings (CONFIG GET), so nobody knows whether it keeps acknowledged "
+    "comments: allow CONFIG GET for Winnow's user, or make sure of `appendonly yes`, `appendfsync always` and "
+    "`maxmemory-policy noeviction` yourself."
+)
+WAY_OUT = "To start all the same, set WINNOW_ALLOW_UNSAFE_STORE=1."
+
+
+def check_store(client: redis.Redis, *, allow_unsafe: bool) -> tuple[str, ...]:
+    """Look at the server's settings and refuse one that would lose acknowledged writes.
+
+    Args:
+        client: A client of the store, decoding or not.
+        allow_unsafe: Return the complaints instead of raising them.
+
+    Returns:
+        The complaints that were let pass, one sentence each.
+
+    Raises:
+        StoreUnsafe: With a sentence for each thing to change.
+        StoreUnavailable: If the server does not answer or does not let us in.
+    """
+    try:
+        complaints = find_complaints(client)
+    except redis.exceptions.AuthenticationError as error:
+        raise StoreUnavailable("The store refuses the user name or password that WINNOW_REDIS_URL gives.") from error
+    except redis.exceptions.RedisError as error:
+        raise StoreUnavailable(f"The store cannot be reached: {_first_line(error)}") from error
+    if complaints and not allow_unsafe:
+        raise StoreUnsafe("\n".join((*complaints, WAY_OUT)))
+    return complaints
+
+
+def find_complaints(client: redis.Redis) -> tuple[str, ...]:
+    """Return a sentence for each setting of the server that breaks a promise; empty if all is well."""
+    facts = client.info()
+    return (*_engine_complaints(facts), *_config_complaints(client))
+
+
+def _engine_complaints(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
+    version = tuple(int(part) for part in str(facts.get("redis_version", "0")).split(".")[:2] if part.isdigit())
+    if version < OLDEST_ENGINE:
+        found.append("The server is older than Redis 6.2: upgrade it.")
+    if facts.get("role") not in {None, "master"}:
+        found.append("The server is a replica and takes no writes: give the address of the primary.")
+    if facts.get("cluster_enabled"):
+        found.append("The server is a cluster node, which is not supported yet: give the address of a single server.")
+    return tuple(found)
+
+
+def _config_complaints(client: redis.Redis) -> tuple[str, ...]:
+    try:
+        settings = {_text(name): _text(value) for name, value in _read_settings(client).items()}
+    except (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError):
+        return (FORBIDDEN,)
+    if any(rule.directive not in settings for rule in RULES[:2]):
+        return (FORBIDDEN,)
+    return tuple(
+        rule.sentence for rule in RULES if rule.directive in settings and not rule.is_safe(settings[rule.directive])
+    )
+
+
+def _read_settings(client: redis.Redis) -> Mapping[Any, Any]:
+    found: dict[Any, Any] = {}
+    for rule in RULES:  # One by one: several patterns in one CONFIG GET need Redis 7.
+        found.update(client.config_get(rule.directive))
+    return found
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".") + "."
