@@ -1,7 +1,7 @@
 """How gunicorn runs the web processes.
 
-``python -m gunicorn -c python:moderation.gunicorn_conf 'moderation.wsgi:create()'`` is the whole command. Gunicorn reads
-the module-level names below, so this is the one module that reads the environment when it is imported. Owns the
+The whole command is ``python -m gunicorn -c python:moderation.gunicorn_conf 'moderation.wsgi:create()'``. Gunicorn
+reads the module-level names below, so this is the one module that reads the environment when it is imported. Owns the
 process side only; the application is ``moderation.wsgi``. Refuses access logs: they would hold IP addresses, and the
 application writes its own line for each request. Written for gunicorn 27, whose control socket (new in 25.1, on by
 default) is not wanted here.

@@ -103,14 +103,13 @@ def _refuse_to_invent(settings: Settings) -> None:
 
 def _read_private(path: Path) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(FILE_LIMIT_BYTES)
     except OSError as error:
         raise _problem(26, f"The key file cannot be read: {error.strerror}.", "Let Winnow's user read it.") from error
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if mode & OTHERS and DOCKER_SECRETS not in path.absolute().parents:
-            raise _problem(21, "The key file can be read by other users.", f"Run: chmod 600 {path}")
-        data = file.read(FILE_LIMIT_BYTES)
+    if mode & OTHERS and DOCKER_SECRETS not in path.absolute().parents:
+        raise _problem(21, "The key file can be read by other users.", f"Run: chmod 600 {path}")
     try:
         return data.decode("ascii")
     except UnicodeDecodeError:
