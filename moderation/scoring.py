@@ -52,7 +52,11 @@ class Scored:
 
 
 class Scorer:
-    """Scores submissions with the promoted model, or the shipped one; safe for threads."""
+    """Scores submissions with the promoted model, or the shipped one; safe for threads.
+
+    Args:
+        models_directory: Where promoted models are.
+    """
 
     def __init__(self, models_directory: Path) -> None:
         self._models_directory = models_directory

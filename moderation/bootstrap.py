@@ -1,0 +1,64 @@
+"""The one place that names concrete classes: it puts a process together from its settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ulid import ULID
+
+from moderation.config import Settings
+from moderation.keyring_file import load_keyring
+from moderation.scoring import Scorer
+from moderation.service.decisions import Decisions
+from moderation.service.judging import Judge
+from moderation.service.privacy import Privacy
+from moderation.service.services import Services
+from moderation.service.sites import SiteDirectory
+from moderation.service.submissions import Submissions
+from moderation.store.archive import Archive
+from moderation.store.comments import Comments
+from moderation.store.connection import Connection
+from moderation.store.queue import Queue
+from moderation.store.sites import Sites
+
+
+def now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return a ULID: 26 characters that sort by time."""
+    return str(ULID())
+
+
+def build(settings: Settings, redis_url: str) -> Services:
+    """Put the use cases together; nothing is connected or loaded before it is used.
+
+    Args:
+        settings: Of this process.
+        redis_url: The store, as ``running_store`` gives it.
+
+    Raises:
+        SettingsError: If the secret keys are missing or unsafe.
+    """
+    keyring = load_keyring(settings)
+    connection = Connection(redis_url)
+    comments, queue, archive = Comments(connection), Queue(connection), Archive(connection)
+    scorer = Scorer(settings.models_dir)
+    judge = Judge(scorer)
+    return Services(
+        settings=settings,
+        keyring=keyring,
+        connection=connection,
+        comments=comments,
+        queue=queue,
+        archive=archive,
+        scorer=scorer,
+        judge=judge,
+        submissions=Submissions(comments, judge, now=now, new_id=new_id),
+        decisions=Decisions(comments, queue, now=now, new_id=new_id),
+        sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
+        privacy=Privacy(comments, queue, archive, now=now),
+        now=now,
+    )

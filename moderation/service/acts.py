@@ -1,0 +1,187 @@
+"""What one press of a moderator's button does: deciding one comment or many, and taking all of it back.
+
+Owns acts: a record of exactly which comments at which versions a press changed, and which were somebody else's already.
+An act touches the comments that were shown, never "everything that matches now". Each comment is decided by itself, so
+that one that moved on does not hold up the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from moderation.core.comment import Comment, RejectReason, Ruling, from_milliseconds, to_milliseconds
+from moderation.core.errors import AlreadyDecided, Conflict, LeaseLost, NotFound
+from moderation.core.site import Site
+from moderation.service.decisions import Decisions, Judgment
+from moderation.service.submissions import Clock
+from moderation.store.comments import Comments
+from moderation.store.reviews import Reviews
+
+MAX_ITEMS = 500  # Comments in one act; at a millisecond or two each.
+KINDS: dict[str, tuple[Ruling, RejectReason | None]] = {
+    "approve": (Ruling.APPROVE, None),
+    **{reason.value: (Ruling.REJECT, reason) for reason in RejectReason},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A comment as it was shown."""
+
+    comment_id: str
+    version: int
+    fence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A comment that had moved on.
+
+    Attributes:
+        kind: What was decided (a key of ``KINDS``), or ``edited``, ``claimed``, ``gone``.
+        who: Who did it, if that is known.
+    """
+
+    comment_id: str
+    kind: str
+    who: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What one press did.
+
+    Attributes:
+        kind: A key of ``KINDS``, or ``undo``.
+        done: What was changed, with the version it has since.
+        undone_by: Who took it back, or empty.
+    """
+
+    id: str
+    kind: str
+    who: str
+    at: datetime
+    done: tuple[Item, ...]
+    late: tuple[Late, ...]
+    undone_by: str = ""
+
+
+class Acts:
+    """Carries out what moderators press."""
+
+    def __init__(
+        self, decisions: Decisions, comments: Comments, reviews: Reviews, *, now: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self._decisions = decisions
+        self._comments = comments
+        self._reviews = reviews
+        self._now = now
+        self._new_id = new_id
+
+    def decide(self, site: Site, items: Sequence[Item], *, kind: str, who: str, note: str | None = None) -> Act:
+        """Decide on the items that were shown and return what came of it; ``kind`` is a key of ``KINDS``.
+
+        Raises:
+            StoreUnavailable: If the store goes away; what was decided until then stays decided.
+        """
+        ruling, reason = KINDS[kind]
+
+        def one(item: Item) -> Comment:
+            judgment = Judgment(
+                ruling=ruling, reason=reason, moderator=who, note=note, version=item.version, fence=item.fence
+            )
+            return self._decisions.decide(site, item.comment_id, judgment).comment
+
+        return self._carried_out(site, items, one, kind=kind, who=who)
+
+    def undo(self, site: Site, act_id: str, *, who: str) -> Act:
+        """Take back everything that an act did and that nobody has changed since.
+
+        Raises:
+            NotFound: If there is no such act, or it is too old.
+        """
+        act = self.get(site, act_id)
+        undone = self.undo_items(site, act.done, who=who)
+        self._save(site, replace(act, undone_by=who))
+        return undone
+
+    def undo_items(self, site: Site, items: Sequence[Item], *, who: str) -> Act:
+        """Take the last decision on each item back, where it is still at the version that was shown."""
+
+        def one(item: Item) -> Comment:
+            return self._decisions.undo(site, item.comment_id, who=who, version=item.version).comment
+
+        return self._carried_out(site, items, one, kind="undo", who=who)
+
+    def _carried_out(
+        self, site: Site, items: Sequence[Item], one: Callable[[Item], Comment], *, kind: str, who: str
+    ) -> Act:
+        done: list[Item] = []
+        late: list[Late] = []
+        for item in items[:MAX_ITEMS]:
+            try:
+                done.append(Item(item.comment_id, one(item).version))
+            except (Conflict, NotFound) as error:
+                late.append(self._late(site, item, error))
+        act = Act(id=self._new_id(), kind=kind, who=who, at=self._now(), done=tuple(done), late=tuple(late))
+        self._save(site, act)
+        return act
+
+    def _late(self, site: Site, item: Item, error: Conflict | NotFound) -> Late:
+        if isinstance(error, LeaseLost):
+            holder = self._decisions.holders(site, [item.comment_id]).get(item.comment_id, "")
+            return Late(item.comment_id, "claimed", holder)
+        if isinstance(error, NotFound):
+            return Late(item.comment_id, "gone")
+        comment = next(iter(self._comments.get_many(site.name, [item.comment_id])), None)
+        if comment is None or comment.decision is None:
+            return Late(item.comment_id, comment.status.value if isinstance(error, AlreadyDecided) and comment else "edited")
+        decision = comment.decision
+        return Late(item.comment_id, decision.reason or decision.ruling.value, decision.moderator, decision.at)
+
+    def get(self, site: Site, act_id: str) -> Act:
+        """Return an act of the last 30 days.
+
+        Raises:
+            NotFound: If there is none of that id.
+        """
+        document = self._reviews.act(site.name, act_id)
+        if document is None:
+            raise NotFound("There is no such act, or it is older than 30 days.")
+        return _act_of(document)
+
+    def latest(self, site: Site, *, limit: int = 50) -> list[Act]:
+        """Return the latest acts, newest first."""
+        return [_act_of(document) for document in self._reviews.latest_acts(site.name, limit=limit)]
+
+    def _save(self, site: Site, act: Act) -> None:
+        self._reviews.save_act(site.name, act.id, _document(act), at=act.at)
+
+
+def _document(act: Act) -> dict[str, Any]:
+    return {
+        "id": act.id,
+        "kind": act.kind,
+        "who": act.who,
+        "at": to_milliseconds(act.at),
+        "done": [[item.comment_id, item.version] for item in act.done],
+        "late": [[one.comment_id, one.kind, one.who, to_milliseconds(one.at) if one.at else 0] for one in act.late],
+        "undone_by": act.undone_by,
+    }
+
+
+def _act_of(document: dict[str, Any]) -> Act:
+    late = (Late(one, kind, who, from_milliseconds(at) if at else None) for one, kind, who, at in document["late"])
+    return Act(
+        id=document["id"],
+        kind=document["kind"],
+        who=document["who"],
+        at=from_milliseconds(document["at"]),
+        done=tuple(Item(one, version) for one, version in document["done"]),
+        late=tuple(late),
+        undone_by=document["undone_by"],
+    )

@@ -1,0 +1,214 @@
+"""The moderator's desk: the pending comments of a site, filtered, sorted, copies gathered into one card.
+
+Owns a small index of each site's queue in this process. It follows the audit stream, so that a request reads only what
+changed since the last one; the queue in the store stays the truth, and every decision is checked against that. Bounded:
+at most ``MAX_ENTRIES`` of the oldest pending comments are indexed, ``FILL`` new ones a request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from moderation.core.comment import Comment, Status, to_milliseconds
+from moderation.core.errors import ModelUnavailable
+from moderation.core.policy import Thresholds
+from moderation.core.text import folded
+from moderation.service.copies import PLACES, CopyGroups, Sketch
+from moderation.service.filters import Entry, Filters, matching, sort_key
+from moderation.store.comments import Comments
+from moderation.store.queue import Queue
+from moderation.store.reviews import Reviews
+
+MAX_ENTRIES = 20_000
+FILL = 1_500  # Comments read into the index by one request: about 100 ms.
+CHANGES = 5_000  # Changes followed one by one; beyond that the index starts afresh.
+SEARCHED_CHARACTERS = 2_000  # Of each text, by the text filter.
+MEMBERS_SHOWN = 50  # Copies on one card; further ones make the next card.
+
+SketchOf = Callable[[str], Sketch]
+Place = tuple[float, str]  # Where a card stands in the order: the sort value and the id of its first comment.
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One comment, or several copies; ``members`` are (id, places of 16 that agree), the shown one first."""
+
+    place: Place
+    comment_id: str
+    members: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page of the desk.
+
+    Attributes:
+        waiting: Pending comments of the site.
+        matched: Those of the indexed ones that pass the filters.
+        indexed: How many were looked at; fewer than ``waiting`` while the index fills.
+        reasons: How many of the indexed ones carry each reason code.
+        labels: How many have reached the review threshold of each label.
+        after: Place of the last card if there are more.
+        position: Of the change feed when the sheet was made.
+    """
+
+    cards: tuple[Card, ...]
+    waiting: int
+    matched: int
+    indexed: int
+    reasons: dict[str, int]
+    labels: dict[str, int]
+    after: Place | None
+    position: str
+
+
+class SiteIndex:
+    """What one process remembers of one site's queue; use it under its lock."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        self.lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.entries: dict[str, Entry] = {}
+        self.groups = CopyGroups()
+        self.position: str | None = None
+
+    def put(self, entry: Entry, sketch: Sketch | None) -> None:
+        """Remember a pending comment in place of its earlier version."""
+        self.drop(entry.id)
+        self.entries[entry.id] = entry
+        self.groups.add(entry.id, sketch)
+
+    def drop(self, comment_id: str) -> None:
+        """Forget a comment that is not pending any more."""
+        if self.entries.pop(comment_id, None) is not None:
+            self.groups.remove(comment_id)
+
+
+class Desk:
+    """Lays out pending comments; safe for threads."""
+
+    def __init__(self, comments: Comments, queue: Queue, reviews: Reviews, *, sketch: SketchOf) -> None:
+        self._comments = comments
+        self._queue = queue
+        self._reviews = reviews
+        self._sketch = sketch
+        self._indexes: dict[str, SiteIndex] = {}
+
+    def sheet(
+        self, site: str, filters: Filters, *, thresholds: dict[str, Thresholds], after: Place | None, limit: int
+    ) -> Sheet:
+        """Return one page of a site's queue.
+
+        Args:
+            site: Which.
+            filters: What to show, and in which order.
+            thresholds: In force at the site; a label counts from its review threshold on.
+            after: Place of the last card of the page before, or None for the first page.
+            limit: Cards a page.
+        """
+        index = self._indexes.setdefault(site, SiteIndex(site))
+        with index.lock:
+            waiting = self._queue.count(site)
+            self._refresh(index, waiting)
+            found = sorted(matching(index.entries.values(), filters, thresholds), key=sort_key(filters.sort))
+            cards = _cards(found, index.groups, sort_key(filters.sort))
+            page = [card for card in cards if after is None or card.place > after][:limit]
+            return Sheet(
+                cards=tuple(page),
+                waiting=waiting,
+                matched=len(found),
+                indexed=len(index.entries),
+                reasons=_count_reasons(index.entries.values()),
+                labels=_count_labels(index.entries.values(), thresholds),
+                after=page[-1].place if page and page[-1] is not cards[-1] else None,
+                position=index.position or "",
+            )
+
+    def _refresh(self, index: SiteIndex, waiting: int) -> None:
+        if index.position is not None and not self._follow(index):
+            index.clear()
+        if index.position is None or len(index.entries) < min(waiting, MAX_ENTRIES):
+            self._fill(index)
+
+    def _follow(self, index: SiteIndex) -> bool:
+        """Take up what changed since the last request; False if that is too much, or the store was replaced."""
+        since = index.position or ""
+        changes, position = self._reviews.changes(index.site, since, limit=CHANGES)
+        if len(changes) >= CHANGES or (not changes and self._reviews.position(index.site) != since):
+            return False
+        changed = dict.fromkeys(change["comment"] for change in changes if "comment" in change)
+        self._take(index, [one for one in changed if one in index.entries or len(index.entries) < MAX_ENTRIES])
+        index.position = position
+        return True
+
+    def _take(self, index: SiteIndex, ids: list[str]) -> None:
+        found = {comment.id: comment for comment in self._comments.get_many(index.site, ids)}
+        for comment_id in ids:
+            comment = found.get(comment_id)
+            if comment is None or comment.status is not Status.PENDING:
+                index.drop(comment_id)
+                continue
+            index.put(_entry(comment), self._sketch_of(comment))
+
+    def _fill(self, index: SiteIndex) -> None:
+        if index.position is None:
+            index.position = self._reviews.position(index.site)
+        ids = self._reviews.pending_ids(index.site, limit=MAX_ENTRIES)
+        missing = [one for one in ids if one not in index.entries]
+        self._take(index, missing[:FILL])
+
+    def _sketch_of(self, comment: Comment) -> Sketch | None:
+        if not comment.content:
+            return None
+        try:
+            return self._sketch(comment.content)
+        except ModelUnavailable:
+            return None  # Without a model comments are shown one by one.
+
+
+def _entry(comment: Comment) -> Entry:
+    words = f"{comment.author_name}\n{(comment.content or '')[:SEARCHED_CHARACTERS]}"
+    return Entry(
+        id=comment.id,
+        created_ms=to_milliseconds(comment.created_at),
+        scores=comment.verdict.scores,
+        codes=tuple(reason.code for reason in comment.verdict.reasons),
+        author_id=comment.author_id,
+        permalink=comment.permalink,
+        words=folded(words),
+    )
+
+
+def _cards(found: list[Entry], groups: CopyGroups, key: Callable[[Entry], Place]) -> list[Card]:
+    """Return cards in the order of their first comments; copies that the filters hide stay hidden."""
+    waiting = {entry.id for entry in found}
+    cards = []
+    for entry in found:
+        if entry.id not in waiting:
+            continue
+        copies = groups.members(entry.id)
+        others = [one for one in copies if one in waiting and one != entry.id][: MEMBERS_SHOWN - 1]
+        waiting.difference_update((entry.id, *others))
+        cards.append(Card(key(entry), entry.id, tuple((one, copies[one]) for one in (entry.id, *others))))
+    return cards
+
+
+def _count_reasons(entries: Iterable[Entry]) -> dict[str, int]:
+    return dict(Counter(code for entry in entries for code in entry.codes))
+
+
+def _count_labels(entries: Iterable[Entry], thresholds: dict[str, Thresholds]) -> dict[str, int]:
+    limits = {label: one.review for label, one in thresholds.items() if one.review is not None}
+    counted: Counter[str] = Counter()
+    for entry in entries:
+        for label, limit in limits.items():
+            if entry.scores.get(label, 0.0) >= limit:
+                counted[label] += 1
+    return dict(counted)

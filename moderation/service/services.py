@@ -1,0 +1,37 @@
+"""All use cases of one process, put together by ``bootstrap`` and handed to web, worker and command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moderation.config import Settings
+from moderation.core.identity import Keyring
+from moderation.scoring import Scorer
+from moderation.service.decisions import Decisions
+from moderation.service.judging import Judge
+from moderation.service.privacy import Privacy
+from moderation.service.sites import SiteDirectory
+from moderation.service.submissions import Clock, Submissions
+from moderation.store.archive import Archive
+from moderation.store.comments import Comments
+from moderation.store.connection import Connection
+from moderation.store.queue import Queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What an entry point needs."""
+
+    settings: Settings
+    keyring: Keyring
+    connection: Connection
+    comments: Comments
+    queue: Queue
+    archive: Archive
+    scorer: Scorer
+    judge: Judge
+    submissions: Submissions
+    decisions: Decisions
+    sites: SiteDirectory
+    privacy: Privacy
+    now: Clock

@@ -1,0 +1,44 @@
+"""Signed cursors: where a listing goes on, tied to the listing they were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from moderation.core.errors import InvalidCursor
+from moderation.store.queue import Position
+
+CURSOR_MAX = 512
+
+
+class Cursors:
+    """Makes and reads cursors.
+
+    Args:
+        keys: Secrets, newest first; the newest signs, all are accepted.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._serializer = URLSafeSerializer(list(reversed(keys)), salt="cursor")
+
+    def make(self, listing: Sequence[str], position: Position) -> str:
+        """Return a cursor that goes on after ``position`` in ``listing`` (site, route and filters)."""
+        text = self._serializer.dumps([*listing, position.score, position.comment_id])
+        return text if isinstance(text, str) else text.decode()
+
+    def read(self, listing: Sequence[str], cursor: str | None) -> Position | None:
+        """Return the position of a cursor, or None where there is none.
+
+        Raises:
+            InvalidCursor: If it was tampered with, or made for another listing.
+        """
+        if not cursor:
+            return None
+        try:
+            *made_for, score, comment_id = self._serializer.loads(cursor[:CURSOR_MAX])
+        except (BadData, ValueError, TypeError):
+            raise InvalidCursor("The cursor is not one that this service made.") from None
+        if made_for != list(listing):
+            raise InvalidCursor("The cursor belongs to another listing; start again without it.")
+        return Position(score, comment_id)
