@@ -5,6 +5,7 @@ Owns the list of settings that lose acknowledged writes. Refuses to change the s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,3 +132,37 @@ def _text(value: Any) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0].rstrip(".") + "."
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a server says about itself.
+
+    Attributes:
+        engine: ``Valkey`` or ``Redis``.
+        version: As numbers.
+        now_seconds: Its clock, since 1970, half the round trip added.
+    """
+
+    engine: str
+    version: tuple[int, ...]
+    now_seconds: float
+
+
+def read_facts(client: redis.Redis) -> StoreFacts:
+    """Ask the server for its version and its clock; two round trips.
+
+    Raises:
+        StoreUnavailable: If it does not answer.
+    """
+    try:
+        facts = client.info("server")
+        began = time.monotonic()
+        seconds, micros = client.time()
+        half = (time.monotonic() - began) / 2
+    except redis.exceptions.RedisError as error:
+        raise StoreUnavailable(f"The store cannot be reached: {_first_line(error)}") from error
+    engine = "Valkey" if "valkey_version" in facts else "Redis"
+    version = str(facts.get("valkey_version") or facts.get("redis_version", "0"))
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    return StoreFacts(engine, numbers, seconds + micros / 1e6 + half)
