@@ -9,22 +9,28 @@ from ulid import ULID
 from moderation.config import Settings
 from moderation.keyring_file import load_keyring
 from moderation.scoring import Scorer
+from moderation.service.accounts import Accounts
+from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
+from moderation.service.desk import Desk
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.services import Services
 from moderation.service.sites import SiteDirectory
 from moderation.service.submissions import Submissions
+from moderation.store.accounts import AccountStore
 from moderation.store.archive import Archive
 from moderation.store.comments import Comments
 from moderation.store.connection import Connection
 from moderation.store.queue import Queue
+from moderation.store.reviews import Reviews
 from moderation.store.sites import Sites
 
 
 def now() -> datetime:
-    """Return the time, aware and in UTC."""
-    return datetime.now(UTC)
+    """Return the time, aware and in UTC, in whole milliseconds, as the store keeps it."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def new_id() -> str:
@@ -45,8 +51,10 @@ def build(settings: Settings, redis_url: str) -> Services:
     keyring = load_keyring(settings)
     connection = Connection(redis_url)
     comments, queue, archive = Comments(connection), Queue(connection), Archive(connection)
+    reviews = Reviews(connection)
     scorer = Scorer(settings.models_dir)
     judge = Judge(scorer)
+    decisions = Decisions(comments, queue, now=now, new_id=new_id)
     return Services(
         settings=settings,
         keyring=keyring,
@@ -57,8 +65,12 @@ def build(settings: Settings, redis_url: str) -> Services:
         scorer=scorer,
         judge=judge,
         submissions=Submissions(comments, judge, now=now, new_id=new_id),
-        decisions=Decisions(comments, queue, now=now, new_id=new_id),
+        decisions=decisions,
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
+        accounts=Accounts(AccountStore(connection), keyring, now=now),
+        acts=Acts(decisions, queue, reviews, now=now, new_id=new_id),
+        desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text)),
+        reviews=reviews,
         now=now,
     )

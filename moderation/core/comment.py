@@ -6,10 +6,12 @@ Owns their shape and the state table of a comment. Refuses to parse (``web/schem
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from moderation.core.reasons import Action, Reason
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Status(StrEnum):
@@ -231,9 +233,9 @@ def status_after_edit(comment: Comment, verdict: Verdict) -> Status:
 
 def from_milliseconds(value: int) -> datetime:
     """Return the aware UTC time of ``value`` milliseconds since 1970."""
-    return datetime.fromtimestamp(value / 1000, tz=UTC)
+    return EPOCH + timedelta(milliseconds=value)
 
 
 def to_milliseconds(value: datetime) -> int:
-    """Return whole milliseconds since 1970 of an aware time."""
-    return round(value.timestamp() * 1000)
+    """Return whole milliseconds since 1970 of an aware time, rounded down as they are shown."""
+    return (value - EPOCH) // timedelta(milliseconds=1)

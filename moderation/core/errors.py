@@ -150,12 +150,20 @@ class NothingToUndo(Conflict):
 
 
 class RateLimited(WinnowError):
-    """Over the limit; ``retry_after_seconds`` says when to come back."""
+    """Over the limit.
+
+    Attributes:
+        quota: Submissions that each window allows.
+        window_seconds: Its length.
+        retry_after_seconds: When the next one begins.
+    """
 
     code = "rate-limited"
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, *, quota: int, window_seconds: int, retry_after_seconds: int) -> None:
         super().__init__(f"The site's limit is reached; try again in {retry_after_seconds} s.")
+        self.quota = quota
+        self.window_seconds = window_seconds
         self.retry_after_seconds = retry_after_seconds
 
 

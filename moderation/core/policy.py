@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from moderation.core import patterns
-from moderation.core.errors import Fault, InvalidInput
+from moderation.core.errors import Fault, InvalidInput, RateLimited
 from moderation.core.patterns import NO_RULES, ListRules
 from moderation.core.reasons import KINDS, Action, Reason
 
@@ -36,6 +36,11 @@ class RateLimit:
 
     quota: int
     window_seconds: int
+
+    def reached(self, reset_seconds: int) -> RateLimited:
+        """Return the error for a submission beyond the quota."""
+        retry = max(1, reset_seconds)
+        return RateLimited(quota=self.quota, window_seconds=self.window_seconds, retry_after_seconds=retry)
 
     def __str__(self) -> str:
         unit = next(name for name, seconds in WINDOW_SECONDS.items() if seconds == self.window_seconds)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from moderation.config import Settings
 from moderation.core.identity import Keyring
 from moderation.scoring import Scorer
+from moderation.service.accounts import Accounts
+from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
+from moderation.service.desk import Desk
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.sites import SiteDirectory
@@ -16,6 +19,7 @@ from moderation.store.archive import Archive
 from moderation.store.comments import Comments
 from moderation.store.connection import Connection
 from moderation.store.queue import Queue
+from moderation.store.reviews import Reviews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +38,8 @@ class Services:
     decisions: Decisions
     sites: SiteDirectory
     privacy: Privacy
+    accounts: Accounts
+    acts: Acts
+    desk: Desk
+    reviews: Reviews
     now: Clock

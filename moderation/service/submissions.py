@@ -20,7 +20,7 @@ from moderation.core.comment import (
     Verdict,
     status_after_edit,
 )
-from moderation.core.errors import KeyReuse, RateLimited, SiteChanged, StaleVersion
+from moderation.core.errors import KeyReuse, SiteChanged, StaleVersion
 from moderation.core.policy import Policy, RateLimit
 from moderation.core.site import Site
 from moderation.core.text import copy_key, plain_text
@@ -210,7 +210,7 @@ def check_version(comment: Comment, version: int | None) -> None:
 
 def _check_rate(limit: RateLimit | None, context: Context) -> None:
     if limit is not None and context.rate_used >= limit.quota:
-        raise RateLimited(max(1, context.rate_reset_seconds))
+        raise limit.reached(context.rate_reset_seconds)
 
 
 def _edited(before: Comment, edit: Edit) -> Submission:

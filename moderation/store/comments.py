@@ -18,7 +18,7 @@ from moderation.core.comment import (
     Status,
     from_milliseconds,
 )
-from moderation.core.errors import AlreadyDecided, LeaseLost, NotFound, RateLimited, StaleVersion
+from moderation.core.errors import AlreadyDecided, LeaseLost, NotFound, StaleVersion
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
 from moderation.store.records import comment_of, dump
@@ -99,8 +99,8 @@ class Comments:
                 comment again is safe.
         """
         reply = self._connection.run("submit", submit_keys(addition), submit_arguments(addition))
-        if reply[0] == "limited":
-            raise RateLimited(max(1, _seconds(reply[1])))
+        if reply[0] == "limited" and addition.rate:
+            raise addition.rate.reached(_seconds(reply[1]))
         if reply[0] == "no-site":
             raise NotFound("The site is gone.")
         if reply[0] == "replay":
@@ -152,8 +152,8 @@ class Comments:
             RateLimited: If the site's limit is reached.
         """
         reply = self._connection.run("edit", edit_keys(change), edit_arguments(change))
-        if reply[0] == "limited":
-            raise RateLimited(max(1, _seconds(reply[1])))
+        if reply[0] == "limited" and change.rate:
+            raise change.rate.reached(_seconds(reply[1]))
         self._check(reply, change)
 
     def _check(self, reply: list[str], change: Change) -> None:

@@ -33,6 +33,7 @@ from moderation.web.bodies import (
     query,
     rendered,
 )
+from moderation.web.errors import rate_headers
 from moderation.web.openapi import Parameter, operation
 from moderation.web.parsing import parse_batch, parse_body, parse_submission
 
@@ -78,14 +79,10 @@ def _submit(caller: Caller, body: bytes, key: Idempotency | None) -> Submitted:
 
 
 def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, str]:
-    """Return the fields of draft-ietf-httpapi-ratelimit-headers-11."""
     if limit is None or submitted.is_replay:
         return {}
     left = max(0, limit.quota - submitted.rate_used)
-    return {
-        "RateLimit-Policy": f'"default";q={limit.quota};w={limit.window_seconds}',
-        "RateLimit": f'"default";r={left};t={submitted.rate_reset_seconds}',
-    }
+    return rate_headers(limit.quota, limit.window_seconds, left=left, reset=submitted.rate_reset_seconds)
 
 
 def _replayed(is_replay: bool) -> dict[str, str]:

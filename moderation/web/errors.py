@@ -92,11 +92,19 @@ def problem_of_error(error: WinnowError) -> Response:
     response = problem(status, error.code, str(error), errors=faults, decision=decided, current_version=version)
     if isinstance(error, errors.RateLimited):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
+        response.headers.extend(
+            rate_headers(error.quota, error.window_seconds, left=0, reset=error.retry_after_seconds)
+        )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="winnow"'
     return response
+
+
+def rate_headers(quota: int, window_seconds: int, *, left: int, reset: int) -> dict[str, str]:
+    """Return the fields of draft-ietf-httpapi-ratelimit-headers-11; times in seconds."""
+    return {"RateLimit-Policy": f'"default";q={quota};w={window_seconds}', "RateLimit": f'"default";r={left};t={reset}'}
 
 
 def _fault(fault: errors.Fault) -> dict[str, str]:

@@ -6,10 +6,19 @@ author or address ever becomes one. Queue depths are read from the store when th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from moderation.core.errors import WinnowError
@@ -23,6 +32,7 @@ class Metrics:
     """The metrics of one process."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "winnow_http_requests_total", "Answered requests.", ("route", "status"), registry=self.registry
@@ -64,21 +74,26 @@ class Metrics:
 
 
 def _store_registry(services: Services) -> CollectorRegistry:
-    """Return gauges of what the store and the scorer say now; the store's are left out while it does not answer."""
+    """Return gauges of what the store and the scorer say now; a scrape tells what it can while one of them is away."""
     registry = CollectorRegistry()
-    try:
-        version = services.scorer.model.version
-        Gauge("winnow_model_info", "The model in use.", ("version",), registry=registry).labels(version).set(1)
-        names = services.sites.names()
-        items = sum(services.queue.count(name) for name in names)
-        oldest = [at for name in names if (at := services.queue.oldest_ms(name)) is not None]
-        Gauge("winnow_queue_items", "Comments that wait for a person.", registry=registry).set(items)
-        Gauge("winnow_queue_oldest_timestamp_seconds", "Arrival of the longest-waiting one.", registry=registry).set(
-            min(oldest, default=0) / 1000
-        )
-    except WinnowError:
-        # A scrape must tell what it can: the counters are most wanted while the store is away.
-        Gauge("winnow_store_up", "Whether the store answers.", registry=registry).set(0)
-        return registry
-    Gauge("winnow_store_up", "Whether the store answers.", registry=registry).set(1)
+    for fill in (_model_gauges, _queue_gauges):
+        with contextlib.suppress(WinnowError):  # A missing gauge says it; the counters are most wanted just then.
+            fill(services, registry)
     return registry
+
+
+def _model_gauges(services: Services, registry: CollectorRegistry) -> None:
+    version = services.scorer.model.version
+    Gauge("winnow_model_info", "The model in use.", ("version",), registry=registry).labels(version).set(1)
+
+
+def _queue_gauges(services: Services, registry: CollectorRegistry) -> None:
+    up = Gauge("winnow_store_up", "Whether the store answers.", registry=registry)
+    names = services.sites.names()
+    items = sum(services.queue.count(name) for name in names)
+    oldest = [at for name in names if (at := services.queue.oldest_ms(name)) is not None]
+    up.set(1)
+    Gauge("winnow_queue_items", "Comments that wait for a person.", registry=registry).set(items)
+    Gauge("winnow_queue_oldest_timestamp_seconds", "Arrival of the longest-waiting one.", registry=registry).set(
+        min(oldest, default=0) / 1000
+    )

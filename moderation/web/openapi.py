@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from the routes themselves and the pydantic models.
 
-``operation`` puts on a view what it takes and answers; ``document`` collects that from the app's routes, so that neither
+``operation`` puts on a view what it takes and answers; ``document`` collects that from the app, so that neither
 a route without a description nor a description without a route can exist (a test looks).
 """
 
@@ -37,9 +37,9 @@ _MEANING = {
 }
 INTRODUCTION = """Post comments, get verdicts with reasons, review what is borderline.
 
-Authenticate with `Authorization: Bearer KEY`. Errors are problem documents (RFC 9457) with a stable `code`; wrong fields
-are all named at once. Bodies go up to 64 KiB, those of `/v1/check` up to 1 MiB. `Idempotency-Key` makes a POST safe to
-repeat for 24 hours. E-mail addresses become keyed pseudonyms and are never stored, answered or logged."""
+Authenticate with `Authorization: Bearer KEY`. Errors are problem documents (RFC 9457) with a stable `code`; wrong
+fields are all named at once. Bodies go up to 64 KiB, those of `/v1/check` up to 1 MiB. `Idempotency-Key` makes a POST
+safe to repeat for 24 hours. E-mail addresses become keyed pseudonyms and are never stored, answered or logged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from moderation.core import patterns
+from moderation.core.patterns import MAX_PATTERN_LENGTH, MAX_PATTERNS, MAX_WORD_LENGTH, MAX_WORDS
 
 URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00/?#@]+([/?#][^\s\x00]*)?$"
 NO_NUL = r"^[^\x00]*$"
@@ -134,15 +134,13 @@ class ListIn(Strict):
     """A list: words at word boundaries, RE2 patterns, domains with their subdomains. Each part replaces the old one."""
 
     words: Annotated[
-        list[Annotated[str, _text(r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$", 1, patterns.MAX_WORD_LENGTH)]],
-        Field(max_length=patterns.MAX_WORDS),
+        list[Annotated[str, _text(r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$", 1, MAX_WORD_LENGTH)]],
+        Field(max_length=MAX_WORDS),
     ] = []
-    patterns: Annotated[
-        list[Annotated[str, _text(NO_NUL, 1, patterns.MAX_PATTERN_LENGTH)]], Field(max_length=patterns.MAX_PATTERNS)
-    ] = []
+    patterns: Annotated[list[Annotated[str, _text(NO_NUL, 1, MAX_PATTERN_LENGTH)]], Field(max_length=MAX_PATTERNS)] = []
     domains: Annotated[
-        list[Annotated[str, _text(r"^[a-z0-9\u0080-\U0010ffff-]+(\.[a-z0-9\u0080-\U0010ffff-]+)+$", 3, 253)]],
-        Field(max_length=patterns.MAX_WORDS),
+        list[Annotated[str, _text(r"^[^\s\x00/@:A-Z.]+(\.[^\s\x00/@:A-Z.]+)+$", 3, 253)]],
+        Field(max_length=MAX_WORDS),
     ] = []
 
 
