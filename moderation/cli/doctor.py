@@ -1,6 +1,6 @@
 """``winnow doctor``: what is wrong, and how to mend it.
 
-Owns the order of the checks and how they are shown; the checks are in ``moderation.doctor``.
+Owns the order of the checks and how they are shown; the checks are in ``moderation.cli.checkup``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import asdict
 import click
 
 from moderation import logs
+from moderation.cli.checkup import host
+from moderation.cli.checkup.findings import Finding, Status, fail
 from moderation.cli.common import json_option, load_settings, print_json
 from moderation.config import Settings
 from moderation.core.errors import SettingsError, WinnowError
-from moderation.doctor import host
-from moderation.doctor.findings import Finding, Status, fail
 
 MARKS = {Status.OK: ("ok  ", "green"), Status.WARN: ("warn", "yellow"), Status.FAIL: ("FAIL", "red")}
 
@@ -70,7 +70,7 @@ def _look(ctx: click.Context) -> Iterator[Finding]:
 def _look_inside(settings: Settings) -> Iterator[Finding]:
     """Look at what needs a store; one that was never set up is not set up by looking."""
     from moderation import bootstrap
-    from moderation.doctor.services import check_model, check_store_itself, check_worker
+    from moderation.cli.checkup.services import check_model, check_store_itself, check_worker
     from moderation.store.connection import Connection
     from moderation.store.embedded import running_store
 

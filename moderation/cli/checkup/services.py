@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import redis
+
 from model.artifact import ModelRefused, load_model
 from model.registry import current_directory
-
+from moderation.cli.checkup.findings import Finding, fail, ok, warn
 from moderation.config import Settings
 from moderation.core.errors import StoreUnsafe
-from moderation.doctor.findings import Finding, fail, ok, warn
 from moderation.service.services import Services
 from moderation.store.checks import StoreFacts, check_store, read_facts
 from moderation.store.connection import Connection

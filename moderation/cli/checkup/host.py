@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from moderation.cli.checkup.findings import Finding, fail, ok, warn
 from moderation.config import Settings
 from moderation.core.errors import SettingsError
-from moderation.doctor.findings import Finding, fail, ok, warn
 from moderation.keyring_file import load_keyring
 from moderation.store.embedded import SOCKET_PATH_BYTES, socket_path
 
