@@ -69,6 +69,7 @@ class EmailFacts:
     """What the rules may know of an address once the address itself is forgotten; never stored."""
 
     domain: str = ""
+    is_malformed: bool = False
     is_disposable: bool = False
     has_plus_alias: bool = False
     dots_in_local_part: int = 0
@@ -94,7 +95,12 @@ ANONYMOUS = AuthorIdentity(id="", ids=())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A comment as a site posts it, with the address already turned into a pseudonym."""
+    """A comment as a site posts it, with the address already turned into a pseudonym.
+
+    Attributes:
+        callback: Sealed address that a later decision is told to, instead of the site's webhook.
+        trace: Keyed digest that a later report about the same comment is recognised by.
+    """
 
     content: str
     permalink: str
@@ -110,6 +116,8 @@ class Submission:
     form_seconds: float | None = None
     author_is_trusted: bool = False
     ip_id: str | None = None
+    callback: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,7 @@ class Comment:
     history: tuple[Earlier, ...] = ()
     ip_id: str | None = None
     edited: bool = False
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,7 @@ KINDS: dict[str, Kind] = {
     "first-comment": Kind("spam", "It is the author's first comment, and the site holds those.", Action.REVIEW),
     "unscored": Kind("spam", "The classifier could not score it, so a person decides.", Action.REVIEW),
     "fast-form": Kind("spam", "The form was sent {seconds} s after it was shown.", weight=1.2),
+    "malformed-email": Kind("spam", "The e-mail address is not one.", weight=0.7),
     "disposable-email": Kind("spam", "The e-mail address is of a throw-away provider.", weight=1.0),
     "copy-of-recent": Kind("spam", "Nearly the same text came {count} times in the last day.", weight=1.0),
     "obfuscated-text": Kind("spam", "Letters were disguised: {count} characters had to be undone.", weight=0.8),

@@ -90,6 +90,8 @@ def _form(submission: Submission) -> Iterator[Reason]:
     seconds = submission.form_seconds
     if seconds is not None and seconds < FAST_FORM_SECONDS:
         yield reason("fast-form", seconds=f"{seconds:.1f}")
+    if submission.author.facts.is_malformed:
+        yield reason("malformed-email")
     if submission.author.facts.is_disposable:
         yield reason("disposable-email")
 

@@ -20,7 +20,7 @@ from moderation.core.errors import NothingToUndo
 from moderation.core.reasons import KINDS
 from moderation.core.site import Site
 from moderation.core.text import plain_text
-from moderation.service.events import EVENT_OF_STATUS, RESTORED, audit_entry, webhook_event
+from moderation.service.events import EVENT_OF_STATUS, RESTORED, audit_entry, event_for
 from moderation.service.submissions import Clock, check_fingerprint, check_version
 from moderation.store.comments import Comments, already_decided
 from moderation.store.queue import Claim, Queue
@@ -195,9 +195,7 @@ class Decisions:
         return self._queue.renew(site.name, claims, seconds=0)
 
     def _event(self, site: Site, kind: str, comment: Comment) -> dict[str, object] | None:
-        if site.policy.webhook_url is None:
-            return None
-        return webhook_event(kind, comment, message_id=self._new_id(), at=comment.updated_at)
+        return event_for(site, kind, comment, new_id=self._new_id, at=comment.updated_at)
 
 
 def _ruling(judgment: Judgment) -> dict[str, object]:

@@ -5,10 +5,12 @@ Shapes follow the Standard Webhooks specification: ``{type, timestamp, data}``; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from moderation.core.comment import Comment, Decision, Status, to_milliseconds
+from moderation.core.site import Site
 
 EVENT_OF_STATUS = {
     Status.APPROVED: "comment.approved",
@@ -36,7 +38,22 @@ def decision_document(decision: Decision | None) -> dict[str, Any] | None:
     }
 
 
-def webhook_event(kind: str, comment: Comment, *, message_id: str, at: datetime) -> dict[str, Any]:
+def event_for(
+    site: Site, kind: str, comment: Comment, *, new_id: Callable[[], str], at: datetime
+) -> dict[str, object] | None:
+    """Return the message about a change, or None where nobody is to be told.
+
+    A comment that came with a callback is told to that; all others to the site's webhook, if it has one.
+    """
+    if comment.callback is None and site.policy.webhook_url is None:
+        return None
+    if comment.callback is not None and comment.status is Status.PENDING and kind != RESTORED:
+        return None  # The client that gave the callback was told in the answer that the comment waits.
+    event = webhook_event(kind, comment, message_id=new_id(), at=at)
+    return event if comment.callback is None else {**event, "callback": comment.callback}
+
+
+def webhook_event(kind: str, comment: Comment, *, message_id: str, at: datetime) -> dict[str, object]:
     """Return a webhook message: its id and the body that is signed and sent."""
     body = {
         "type": kind,

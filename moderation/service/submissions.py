@@ -24,7 +24,7 @@ from moderation.core.errors import KeyReuse, SiteChanged, StaleVersion
 from moderation.core.policy import Policy, RateLimit
 from moderation.core.site import Site
 from moderation.core.text import copy_key, plain_text
-from moderation.service.events import EVENT_OF_STATUS, audit_entry, webhook_event
+from moderation.service.events import EVENT_OF_STATUS, audit_entry, event_for
 from moderation.service.judging import Judge
 from moderation.store.comments import Comments
 from moderation.store.writes import Addition, Change
@@ -89,15 +89,18 @@ class Submissions:
         _check_rate(site.policy.rate_limit, context)
         verdict = self._judge.verdict(submission, context, site.policy)
         comment = self._new_comment(site, submission, verdict)
-        return self._stored(site, comment, idempotency, key)
+        return self._stored(site, comment, idempotency, key, submission.trace)
 
-    def _stored(self, site: Site, comment: Comment, idempotency: Idempotency | None, key: str | None) -> Submitted:
+    def _stored(
+        self, site: Site, comment: Comment, idempotency: Idempotency | None, key: str | None, trace: str | None
+    ) -> Submitted:
         added = self._comments.add(
             Addition(
                 comment=comment,
                 idempotency=idempotency,
                 rate=site.policy.rate_limit,
                 copy_key=key,
+                trace=trace,
                 audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=comment.verdict.model),
                 event=self._event(site, comment) if comment.status is Status.PENDING else None,
             )
@@ -131,6 +134,7 @@ class Submissions:
             version=1,
             verdict=verdict,
             ip_id=submission.ip_id,
+            callback=submission.callback,
         )
 
     def edit(self, site: Site, comment_id: str, edit: Edit) -> Comment:
@@ -182,10 +186,7 @@ class Submissions:
         )
 
     def _event(self, site: Site, comment: Comment) -> dict[str, object] | None:
-        if site.policy.webhook_url is None:
-            return None
-        kind = EVENT_OF_STATUS[comment.status]
-        return webhook_event(kind, comment, message_id=self._new_id(), at=comment.updated_at)
+        return event_for(site, EVENT_OF_STATUS[comment.status], comment, new_id=self._new_id, at=comment.updated_at)
 
     def check(self, site: Site, submissions: Sequence[Submission]) -> list[Verdict]:
         """Return verdicts without storing anything; authors' histories and copies are not looked at."""

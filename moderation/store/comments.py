@@ -118,6 +118,11 @@ class Comments:
             raise NotFound("There is no such comment.")
         return found[0]
 
+    def find_by_trace(self, site: str, trace: str) -> Comment | None:
+        """Return the latest comment with a trace, or None."""
+        found = self._connection.call(lambda client: client.get(SiteKeys(site).trace(trace)))
+        return next(iter(self.get_many(site, [found])), None) if found else None
+
     def get_many(self, site: str, comment_ids: Iterable[str]) -> list[Comment]:
         """Return those of the comments that exist, in the order asked for; one round trip for each 500."""
         keys = SiteKeys(site)

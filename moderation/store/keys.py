@@ -121,6 +121,10 @@ class SiteKeys:
         """String: what a request with an Idempotency-Key did."""
         return self._key(f"i:{digest}")
 
+    def trace(self, digest: str) -> str:
+        """String: id of the latest comment with this trace; expires after 90 days."""
+        return self._key(f"x:{digest}")
+
     @property
     def rate(self) -> str:
         """Counter of submissions in the running window; expires with it."""
@@ -153,3 +157,12 @@ class SiteKeys:
     def day(self, day: str) -> str:
         """Hash of one day's counters; ``day`` is ``YYYYMMDD``."""
         return self._key(f"d:{day}")
+
+    def act(self, act_id: str) -> str:
+        """String: what one press of a moderator's button did, as JSON; expires after 30 days."""
+        return self._key(f"act:{act_id}")
+
+    @property
+    def acts(self) -> str:
+        """Sorted set of the ids of acts by time; trimmed to 30 days."""
+        return self._key("acts")

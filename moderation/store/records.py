@@ -34,6 +34,7 @@ _DOCUMENT_FIELDS = {
     "t": "type",
     "ip": "ip_id",
     "e": "edited",
+    "cb": "callback",
 }
 _DEFAULTS = {"content_type": "text/plain", "type": "comment", "edited": False}
 

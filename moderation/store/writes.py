@@ -16,6 +16,7 @@ from moderation.store.records import decision_json, document, dump, history_json
 
 IDEMPOTENCY_MS = 24 * 3600 * 1000  # Published in the API's documentation.
 COPIES_MS = 24 * 3600 * 1000
+TRACE_MS = 90 * 24 * 3600 * 1000  # Reports of missed spam come within days, seldom within months.
 DAY_MS = 24 * 3600 * 1000
 NOTHING = "-"  # Stands in a key for what is not there: scripts want a fixed number of keys.
 
@@ -36,6 +37,7 @@ class Addition:
     idempotency: Idempotency | None = None
     rate: RateLimit | None = None
     copy_key: str | None = None
+    trace: str | None = None
     audit: dict[str, object]
     event: dict[str, object] | None = None
 
@@ -103,6 +105,7 @@ def submit_keys(addition: Addition) -> list[str]:
         keys.outbox,
         keys.day(_day(comment.created_at)),
         keys.record,
+        keys.trace(addition.trace or NOTHING),
     ]
 
 
@@ -125,6 +128,7 @@ def submit_arguments(addition: Addition) -> list[str | int | float]:
         dump(addition.event) if addition.event else "",
         comment.verdict.action.value,
         _codes(comment),
+        TRACE_MS if addition.trace else 0,
     ]
 
 

@@ -1,9 +1,9 @@
 -- Store a new comment with everything that follows from it. Atomic; a second run with the same id changes nothing.
 -- KEYS: 1 comment, 2 index of its status, 3 thread index of its status, 4 risk, 5 rejected-at, 6 author,
---   7 author's comments, 8 idempotency record, 9 rate, 10 copies, 11 audit, 12 outbox, 13 day, 14 site record
+--   7 author's comments, 8 idempotency record, 9 rate, 10 copies, 11 audit, 12 outbox, 13 day, 14 site record, 15 trace
 -- ARGV: 1 id, 2 created ms, 3 status, 4 document, 5 verdict, 6 author id or '', 7 highest score, 8 idempotency value or '',
 --   9 idempotency ms, 10 rate quota or 0, 11 rate window ms, 12 copies ms or 0, 13 audit entry, 14 webhook event or '',
---   15 action, 16 comma-separated reason codes
+--   15 action, 16 comma-separated reason codes, 17 trace ms or 0
 -- Returns: {'ok', rate used, rate ms left} | {'replay', idempotency value} | {'limited', ms left} | {'no-site'}
 if redis.call('EXISTS', KEYS[14]) == 0 then return {'no-site'} end
 if ARGV[8] ~= '' then
@@ -41,6 +41,7 @@ if tonumber(ARGV[12]) > 0 then
   redis.call('INCR', KEYS[10])
   redis.call('PEXPIRE', KEYS[10], ARGV[12])
 end
+if ARGV[17] ~= '0' then redis.call('SET', KEYS[15], id, 'PX', ARGV[17]) end
 redis.call('XADD', KEYS[11], '*', 'entry', ARGV[13])
 if ARGV[14] ~= '' then redis.call('XADD', KEYS[12], '*', 'event', ARGV[14]) end
 redis.call('HINCRBY', KEYS[13], 'verdict:' .. ARGV[15], 1)
