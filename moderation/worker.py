@@ -76,10 +76,8 @@ class Round:
         """Do the next site and return whether the round goes on; whatever goes wrong stays that site's problem."""
         if not self._left:
             self._left = list(self._names())
-        if self._left:
-            name = self._left.pop()
-            if guarded(name, self._act):
-                self._left.append(name)
+        if self._left and not guarded(self._left[-1], self._act):
+            self._left.pop()
         return bool(self._left)
 
 

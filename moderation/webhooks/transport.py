@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import parse_url
 
@@ -230,9 +230,9 @@ class Transport:
 def _trouble_of(error: Exception) -> Trouble:
     if isinstance(error, ssl.SSLError):
         return Trouble.TLS
-    if isinstance(error, (TimeoutError, ConnectTimeoutError)):
-        return Trouble.TIMEOUT
-    return Trouble.CONNECT
+    if isinstance(error, NewConnectionError):  # A kind of ConnectTimeoutError, by inheritance only.
+        return Trouble.CONNECT
+    return Trouble.TIMEOUT if isinstance(error, (TimeoutError, ConnectTimeoutError)) else Trouble.CONNECT
 
 
 def _sent(
