@@ -23,7 +23,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def _own_or_attach(store: EmbeddedStore, stack: ExitStack) -> str:
 class EmbeddedStore:
     """The embedded server of one data directory, seen from one command."""
 
-    def __init__(self, settings: Settings, *, command: str, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Settings, *, command: str) -> None:
         """Make the directories; take no lock yet.
 
         Raises:
@@ -94,7 +94,6 @@ class EmbeddedStore:
         """
         self._settings = settings
         self._command = command
-        self._extra = extra
         prepare_directories(settings)
         self._owner = FileLock(settings.run_dir / "owner.lock")
         self._store = FileLock(settings.run_dir / "store.lock")
@@ -144,13 +143,15 @@ class EmbeddedStore:
             StoreUnavailable: If it does not come up.
         """
         settings = self._settings
+        # A backup that was killed may have left this behind; it would keep comments that are erased from now on.
+        (settings.store_dir / "dump.rdb").unlink(missing_ok=True)
         places = Places(
             data=settings.store_dir,
             socket=self.socket,
             config=settings.run_dir / "valkey.conf",
             log=settings.logs_dir / "valkey.log",
         )
-        process = ValkeyProcess(places, binary=settings.valkey_binary, extra=self._extra)
+        process = ValkeyProcess(places, binary=settings.valkey_binary)
         process.start(lock=self._store.descriptor)
         self._process = process
 
