@@ -11,8 +11,10 @@ import hashlib
 import hmac
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
@@ -24,6 +26,8 @@ PSEUDONYM_BYTES = 20  # 160 bits give 32 base32 characters without padding.
 IPV4_PREFIX = 24  # Bits that are kept of an IPv4 address before it is hashed.
 IPV6_PREFIX = 48  # A /48 is what a site is usually given: RFC 6177.
 MASK = "[address removed]"
+_AT = re.compile(r"@|%40|&#|&commat", re.IGNORECASE)
+_ENTITIES = {"@": ("&commat;",), ".": ("&period;",), "+": ("&plus;",), "_": ("&lowbar;",), "&": ("&amp;",)}
 _ADDRESS_IN_NAME = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 
 
@@ -128,13 +132,14 @@ def identify(address: str, *, site: str, keyring: Keyring, is_disposable: Callab
     Source: RFC 2104 (HMAC), RFC 6531, RFC 5321.
     """
     typed = address.strip()
+    if len(typed) > EMAIL_MAX_LENGTH:  # The library would look through all of it first.
+        raise InvalidAddress(_address_fault())
     try:
         valid = validate_email(typed, check_deliverability=False)
     except EmailNotValidError:
         raise InvalidAddress(_address_fault()) from None
     domain = valid.ascii_domain.lower()
-    canonical = f"{valid.local_part}@{domain}".casefold()
-    ids = keyring.author_ids(canonical, site=site)
+    ids = keyring.author_ids(f"{_caseless(valid.local_part)}@{domain}", site=site)
     facts = EmailFacts(
         domain=domain,
         is_disposable=is_disposable(domain),
@@ -150,17 +155,34 @@ def _address_fault() -> Fault:
     )
 
 
-def _masker(typed: str, valid: ValidatedEmail) -> Callable[[str], str]:
-    spellings = {typed, valid.normalized, f"{valid.local_part}@{valid.ascii_domain}"}
-    patterns = (re.escape(spelling).replace("@", "(?:@|%40)") for spelling in sorted(spellings, key=len, reverse=True))
-    pattern = re.compile("|".join(patterns), re.IGNORECASE)
+def _caseless(text: str) -> str:
+    """Return a form that is equal for texts that differ in case or Unicode form only (Unicode, section 3.13, D145)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
+
+def _masker(typed: str, valid: ValidatedEmail) -> Callable[[str], str]:
     def forget_in(text: str) -> str:
-        if "@" not in text and "%40" not in text:
-            return text
-        return pattern.sub(MASK, text)
+        # Most texts hold no address at all, and building the expression costs more than all the rest of a submission.
+        return _spellings(typed, valid).sub(MASK, text) if _AT.search(text) else text
 
     return forget_in
+
+
+def _spellings(typed: str, valid: ValidatedEmail) -> re.Pattern[str]:
+    """Return an expression for every way to write an address: Unicode forms, either form of the domain, encodings."""
+    addresses = {f"{valid.local_part}@{domain}" for domain in (valid.domain, valid.ascii_domain)}
+    spellings = {typed} | {unicodedata.normalize(form, one) for one in addresses for form in ("NFC", "NFD")}
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.compile("|".join("".join(map(_any_encoding, one)) for one in longest_first), re.IGNORECASE)
+
+
+def _any_encoding(character: str) -> str:
+    """Return an expression for a character as it is, in a URL, and in HTML."""
+    if character.isascii() and character.isalnum():
+        return character
+    in_url = quote(character, safe="") if quote(character, safe="") != character else f"%{ord(character):02X}"
+    in_html = [f"&#0*{ord(character)};?", f"&#x0*{ord(character):x};?", *_ENTITIES.get(character, ())]
+    return f"(?:{'|'.join([re.escape(character), in_url, *in_html])})"
 
 
 def public_name(name: str) -> str:

@@ -92,7 +92,7 @@ def _is_unspaced(character: str) -> bool:
 @functools.lru_cache(maxsize=256)
 def _compiled(rules: ListRules) -> tuple[re2._Regexp | None, re2._Regexp | None]:
     """Return the words and the patterns of a list, each as one expression."""
-    words = [folded(word) for word in rules.words if word.strip()]
+    words = [word for given in rules.words if (word := folded(given).strip())]
     spaced = "|".join(re2.escape(word) for word in words if not _is_unspaced(word[0]))
     unspaced = "|".join(re2.escape(word) for word in words if _is_unspaced(word[0]))
     parts = [rf"(?:^|{_EDGE})({spaced})(?:$|{_EDGE})"] if spaced else []
@@ -115,10 +115,8 @@ def find_hit(rules: ListRules, fields: Sequence[tuple[str, str]], hosts: Iterabl
     Returns:
         The first hit of each kind; an empty tuple where a host, or a disguised spelling, matched.
     """
-    words, patterns = _compiled(rules)
     for name, text in fields:
-        hit = _search(words, name, text)
-        hit = _search(patterns, name, text[:PATTERN_CHARACTERS]) if hit is None else hit
+        hit = _hit(rules, name, text)
         if hit is not None:
             return hit
     if any(is_below(host, domain) for host in hosts for domain in rules.domains):
@@ -126,14 +124,20 @@ def find_hit(rules: ListRules, fields: Sequence[tuple[str, str]], hosts: Iterabl
     return None
 
 
-def _search(compiled: re2._Regexp | None, name: str, text: str) -> tuple[Evidence, ...] | None:
-    if compiled is None:
-        return None
-    found = compiled.search(text)
+def _hit(rules: ListRules, name: str, text: str) -> tuple[Evidence, ...] | None:
+    found = _search(rules, text)
     if found is not None:
         return (_evidence(found, name, text),)
     plain = folded(text)
-    return () if plain != text and compiled.search(plain) is not None else None
+    return () if plain != text and _search(rules, plain) is not None else None
+
+
+def _search(rules: ListRules, text: str) -> re2._Match | None:
+    words, patterns = _compiled(rules)
+    found = words.search(text) if words else None
+    if found is None and patterns is not None:
+        found = patterns.search(text[:PATTERN_CHARACTERS])
+    return found
 
 
 def _evidence(found: re2._Match, name: str, text: str) -> Evidence:

@@ -75,6 +75,7 @@ class Policy:
         links_allowed: A comment with more links is held.
         trust_after_approved: Approvals, with no rejection, after which an author is trusted; 0 turns it off.
         rejected_days: Days after which a rejected comment loses its text.
+        akismet_borderline: What a client of Akismet's protocol without a callback is told about a borderline comment.
         labels_days: Days for which a training label is kept.
     """
 
@@ -90,6 +91,7 @@ class Policy:
     labels_days: int = 730
     webhook_url: str | None = None
     allowed_attributes: str = "strict"
+    akismet_borderline: str = "spam"
 
     def effective(self, model: Mapping[str, Thresholds]) -> dict[str, Thresholds]:
         """Return the thresholds in force: the model's, overridden by the site's."""

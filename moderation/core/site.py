@@ -71,6 +71,7 @@ def stored_policy(policy: Policy) -> dict[str, Any]:
         "retention_days": {"rejected": policy.rejected_days, "labels": policy.labels_days},
         "webhook_url": policy.webhook_url,
         "allowed_attributes": policy.allowed_attributes,
+        "akismet_borderline": policy.akismet_borderline,
     }
 
 
@@ -93,7 +94,7 @@ def policy_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "trust_after_approved",
         "webhook_url",
     )
-    fields = {name: document[name] for name in (*plain, "allowed_attributes") if name in document}
+    fields = {name: document[name] for name in (*plain, "allowed_attributes", "akismet_borderline") if name in document}
     fields |= {name: _list_of(document[name]) for name in ("block", "hold") if name in document}
     if "rate_limit" in document:
         fields["rate_limit"] = parse_rate_limit(document["rate_limit"])

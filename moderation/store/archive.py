@@ -15,7 +15,8 @@ import redis
 from moderation.core.comment import Comment, Status, to_milliseconds
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
-from moderation.store.records import document
+from moderation.store.records import document, dump
+from moderation.store.writes import DAY_MS
 
 LABEL_PAGE = 500
 ERASED_DAYS = 3650
@@ -44,6 +45,18 @@ class Archive:
     def _fetch_labels(self, keys: SiteKeys, ids: list[str]) -> list[str | None]:
         rows: list[str | None] = self._connection.call(lambda client: client.mget([keys.label(one) for one in ids]))
         return rows
+
+    def put_label(self, site: str, label_id: str, row: dict[str, Any], *, days: int, now: datetime) -> None:
+        """Keep a training label under an id of the caller's; the same id again replaces it."""
+        keys = SiteKeys(site)
+
+        def write(client: redis.Redis) -> None:
+            pipeline = client.pipeline(transaction=True)
+            pipeline.set(keys.label(label_id), dump(row), px=days * DAY_MS)
+            pipeline.zadd(keys.labels, {label_id: to_milliseconds(now)})
+            pipeline.execute()
+
+        self._connection.call(write)
 
     def has_label(self, site: str, comment_id: str) -> bool:
         """Return whether a comment has a training label."""

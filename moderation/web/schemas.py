@@ -165,6 +165,9 @@ class PolicyIn(Strict):
     retention_days: RetentionIn = RetentionIn()
     webhook_url: Url | None = None
     allowed_attributes: Literal["strict", "lenient"] = "strict"
+    akismet_borderline: Literal["spam", "ham"] = Field(
+        "spam", description="What Akismet's clients without a callback are told about a borderline comment."
+    )
 
 
 class SiteTestIn(Strict):

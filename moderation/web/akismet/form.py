@@ -25,10 +25,10 @@ MAX_FIELDS = 2_000
 CONTENT_MAX = 65_536  # Characters; Discourse sends up to 32,000.
 TRUE_WORDS = {"1", "true", "yes", "on"}
 ALLOWED = frozenset(
-    "key api_key blog user_ip permalink comment_type content_type comment_author comment_author_email comment_author_url"
-    " comment_content blog_lang blog_charset user_role is_test recheck_reason honeypot_field_name callback classify"
-    " reporter comment_check_response comment_parent POST_ak_js POST_ak_bib POST_ak_bfs POST_ak_hp_textarea"
-    " from month extended limit offset order filter format".split()
+    "key api_key blog user_ip permalink comment_type content_type comment_author comment_author_email"
+    " comment_author_url comment_content blog_lang blog_charset user_role is_test recheck_reason"
+    " honeypot_field_name callback classify reporter comment_check_response comment_parent POST_ak_js"
+    " POST_ak_bib POST_ak_bfs POST_ak_hp_textarea from month extended limit offset order filter format".split()
 )
 _ASCII = "".join(chr(code) for code in range(33, 127))
 _MARKUP = re.compile(r"<[a-zA-Z/!]")
@@ -122,7 +122,7 @@ def submission_of(form: Form, *, site: Site, keyring: Keyring) -> Submission:
 
 
 def trace(content: str, name: str, *, key: bytes) -> str:
-    """Return what a later report about the same comment is recognised by: clients return neither guid nor all fields."""
+    """Return what a later report is recognised by: clients return neither the guid nor all fields."""
     message = " ".join(content.split()) + "\0" + name.casefold()
     return hmac.digest(key, message.encode("utf-8", "replace"), hashlib.sha256)[:16].hex()
 

@@ -1,0 +1,273 @@
+"""Akismet's protocol: ``/1.1/…``, ``/1.2/…``, and ``/KEY/1.1/…`` for clients that cannot put the key into a host name.
+
+Owns the routes and the ways in which a key may arrive. Status 200 for all that was understood, a guid on every answer
+to a check, 503 when the store is away (clients then hold the comment; they would publish it on anything made up).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, request
+
+from moderation.core.comment import Status, Submission
+from moderation.core.errors import RateLimited, SiteChanged, StoreUnavailable, Unauthenticated
+from moderation.core.identity import public_name
+from moderation.service.sites import Caller
+from moderation.service.submissions import Submitted
+from moderation.store.connection import RETRY_AFTER_SECONDS
+from moderation.web.akismet import answers
+from moderation.web.akismet.form import Form, decode, submission_of
+from moderation.web.auth import metrics, services
+from moderation.web.bodies import rendered
+from moderation.webhooks.sealing import seal
+
+bp = Blueprint("akismet", __name__)
+BODY_BYTES = 1024 * 1024  # WordPress sends a copy of the whole form beside the comment.
+RECHECK_SECONDS = 302_400  # The client approves by itself after twice that: seven days.
+REPORTER = "akismet"
+SPAM_AUTHORS = {"akismet-guaranteed-spam", "viagra-test-123"}
+SPAM_ADDRESS = "akismet-guaranteed-spam@example.com"
+_KEY = re.compile(r"[a-z0-9]{12}")
+View = Callable[[Caller, Form], Response]
+
+
+def route(path: str, view: View, *, methods: tuple[str, ...] = ("POST",), is_key_first: bool = False) -> None:
+    """Register one of Akismet's calls, with and without the key in the path.
+
+    Args:
+        path: After the version, with it.
+        view: Takes the calling website and the form.
+        methods: Beside HEAD.
+        is_key_first: ``key`` wins over ``api_key``: WordPress sends the candidate in ``key``, its stored key beside it.
+    """
+
+    def answer(key: str = "") -> Response:
+        form = _form()
+        try:
+            caller = _caller(form, key, is_key_first=is_key_first)
+            g.site = caller.site.name
+            return view(caller, form)
+        except Unauthenticated:
+            return _with_guid(answers.invalid())
+        except RateLimited as error:
+            return _with_guid(
+                answers.text("", HTTPStatus.TOO_MANY_REQUESTS, Retry_After=str(error.retry_after_seconds))
+            )
+        except StoreUnavailable:
+            return _with_guid(answers.text("", HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=str(RETRY_AFTER_SECONDS)))
+
+    name = path.strip("/").replace("/", "_").replace(".", "_").replace("-", "_")
+    for rule, suffix in ((path, ""), (f"/<string(length=12):key>{path}", "_by_path")):
+        bp.add_url_rule(rule, name + suffix, answer, methods=list(methods), strict_slashes=False)
+
+
+def _form() -> Form:
+    request.max_content_length = BODY_BYTES
+    charset = request.mimetype_params.get("charset")
+    if request.mimetype == "multipart/form-data":
+        pairs = json.dumps({name: request.form[name] for name in request.form}).encode()
+        return decode(pairs, mimetype="application/json", charset=None, query=request.query_string)
+    return decode(request.get_data(cache=False), mimetype=request.mimetype, charset=charset, query=request.query_string)
+
+
+def _caller(form: Form, in_path: str, *, is_key_first: bool) -> Caller:
+    names = ("key", "api_key") if is_key_first else ("api_key", "key")
+    given = in_path or next((form.get(name) for name in names if form.get(name)), "") or _key_of_host()
+    key = given.strip().lower()
+    if not _KEY.fullmatch(key):
+        raise Unauthenticated("This is not an API key.")
+    caller = services().sites.refreshed(services().sites.authenticate(key))
+    g.akismet_key = key
+    return caller
+
+
+def _key_of_host() -> str:
+    label = request.host.split(".")[0].lower()
+    return label if _KEY.fullmatch(label) else ""
+
+
+def _with_guid(response: Response) -> Response:
+    response.headers["X-akismet-guid"] = answers.fresh_guid()
+    return response
+
+
+def verify_key(caller: Caller, form: Form) -> Response:
+    """Say that the key is good."""
+    return answers.text("valid") if form.get("blog") else _missing_blog()
+
+
+def _missing_blog() -> Response:
+    return _with_guid(answers.text(answers.MISSING_BLOG, X_akismet_debug_help='Empty "blog" value'))
+
+
+def comment_check(caller: Caller, form: Form) -> Response:
+    """Judge a comment: ``true`` is spam, ``false`` is ham, and what is borderline goes to a person."""
+    if not form.get("blog"):
+        return _missing_blog()
+    is_classified = form.is_true("classify")
+    fixed = _fixed_answer(form)
+    if fixed is not None:
+        return answers.verdict(fixed, guid=answers.fresh_guid(), is_classified=is_classified)
+    submission = submission_of(form, site=caller.site, keyring=services().keyring)
+    if form.is_true("is_test"):
+        found = services().submissions.check_one(submission, caller.site.policy)
+        body = "false" if found.action == "approve" else "true"
+        return answers.verdict(body, guid=answers.fresh_guid(), found=found, is_classified=is_classified)
+    submission = replace(submission, callback=_sealed_callback(caller, form))
+    submitted = _submit(caller, submission)
+    metrics().submitted(submitted.comment.verdict.action)
+    return _checked(caller, submitted, is_classified=is_classified)
+
+
+def _fixed_answer(form: Form) -> str | None:
+    """Return the answer that Akismet documents for a test value, before any model runs, or None."""
+    if form.get("comment_author") in SPAM_AUTHORS or form.get("comment_author_email").strip().lower() == SPAM_ADDRESS:
+        return "true"
+    if "administrator" in form.get("user_role").split(","):
+        return "false"
+    said = ("comment_content", "comment_author", "comment_author_email", "comment_author_url")
+    return None if any(form.get(name).strip() for name in said) else "false"
+
+
+def _submit(caller: Caller, submission: Submission) -> Submitted:
+    try:
+        return services().submissions.submit(caller.site, submission)
+    except SiteChanged:
+        return services().submissions.submit(services().sites.refreshed(caller).site, submission)
+
+
+def _checked(caller: Caller, submitted: Submitted, *, is_classified: bool) -> Response:
+    comment = submitted.comment
+    is_open = comment.status is Status.PENDING and comment.callback is not None
+    is_spam = comment.status is Status.REJECTED or (
+        comment.status is Status.PENDING and not is_open and caller.site.policy.akismet_borderline == "spam"
+    )
+    response = answers.verdict(
+        "true" if is_spam else "false",
+        guid=answers.guid_of(comment.id),
+        found=comment.verdict,
+        is_classified=is_classified,
+    )
+    if is_open:
+        response.headers["X-akismet-recheck-after"] = str(RECHECK_SECONDS)
+    return response
+
+
+def _sealed_callback(caller: Caller, form: Form) -> str | None:
+    """Return the callback, sealed with the key that it must be called with, or None if it is not the site's."""
+    url = form.get("callback").strip()
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    if not url or host is None or host != urlsplit(caller.site.url).hostname:
+        return None
+    sealed = json.dumps({"url": url, "key": g.akismet_key})
+    return seal(services().keyring.derived("callback")[0], sealed)
+
+
+def submit_spam(caller: Caller, form: Form) -> Response:
+    """Take a report of missed spam."""
+    return _report(caller, form, is_spam=True)
+
+
+def submit_ham(caller: Caller, form: Form) -> Response:
+    """Take a report of a false positive."""
+    return _report(caller, form, is_spam=False)
+
+
+def _report(caller: Caller, form: Form, *, is_spam: bool) -> Response:
+    if not form.get("blog"):
+        return _missing_blog()
+    if not form.is_true("is_test") and form.get("comment_content").strip():
+        submission = submission_of(form, site=caller.site, keyring=services().keyring)
+        who = public_name(" ".join(form.get("reporter").split()))[:80] or REPORTER
+        services().feedback.report(caller.site, submission, is_spam=is_spam, who=who)
+    return answers.text(answers.THANKS)
+
+
+def deactivate(caller: Caller, form: Form) -> Response:
+    """Take note that a site stops using its key; the key stays, since the operator gives and takes keys."""
+    return answers.text("deactivated")
+
+
+def subscription(caller: Caller, form: Form) -> Response:
+    """Say that the account is active, without which WordPress does not save a key."""
+    return rendered(
+        {
+            "account_id": 1,
+            "account_type": "self-hosted",
+            "account_name": caller.site.name,
+            "status": "active",
+            "next_billing_date": False,
+            "limit_reached": False,
+        }
+    )
+
+
+def usage_limit(caller: Caller, form: Form) -> Response:
+    """Say that there is no limit."""
+    usage = sum(month["spam"] + month["ham"] for month in _months(caller, 1).values())
+    body: dict[str, object] = {"limit": "none", "usage": usage, "percentage": "0", "throttled": False}
+    if form.is_true("extended"):
+        body |= {"notice_level": False, "upgrade": False}
+    return rendered(body)
+
+
+def key_stats(caller: Caller, form: Form) -> Response:
+    """Return counts of spam, ham and mistakes, by month."""
+    span = {"60-days": 2, "6-months": 6}.get(form.get("from"), 12)
+    months = _months(caller, span)
+    total = {
+        name: sum(month[name] for month in months.values())
+        for name in ("spam", "ham", "missed_spam", "false_positives")
+    }
+    judged = total["spam"] + total["ham"]
+    wrong = total["missed_spam"] + total["false_positives"]
+    accuracy = round(100 * (1 - wrong / judged), 2) if judged else 100.0
+    breakdown = {name: {**month, "da": f"{name}-01"} for name, month in months.items()}
+    return rendered({**total, "accuracy": accuracy, "time_saved": 15 * total["spam"], "breakdown": breakdown})
+
+
+def key_sites(caller: Caller, form: Form) -> Response:
+    """Return the sites of the key, which is one, with counts as strings."""
+    ((name, month),) = list(_months(caller, 1).items())[-1:]
+    counts = {one: str(month[one]) for one in ("spam", "ham", "missed_spam", "false_positives")}
+    row = {"site": caller.site.url, "api_calls": str(month["spam"] + month["ham"]), **counts, "is_revoked": False}
+    return rendered({name: [row], "limit": 500, "offset": 0, "total": 1})
+
+
+def _months(caller: Caller, span: int) -> dict[str, dict[str, int]]:
+    """Return counts of the last months, oldest first."""
+    now = services().now()
+    months: dict[str, dict[str, int]] = {}
+    for date, counters in services().archive.days(caller.site.name, until=now, days=31 * span):
+        month = months.setdefault(date[:7], dict.fromkeys(("spam", "ham", "missed_spam", "false_positives"), 0))
+        month["spam"] += counters.get("verdict:reject", 0) + counters.get("verdict:review", 0)
+        month["ham"] += counters.get("verdict:approve", 0)
+        month["missed_spam"] += counters.get("decision:reject:spam", 0)
+        month["false_positives"] += counters.get("decision:approve", 0)
+    return dict(list(months.items())[-span:])
+
+
+def _connected() -> Response:
+    return answers.text("connected")
+
+
+bp.add_url_rule("/1.1/test", "test", _connected, methods=["GET", "POST"], strict_slashes=False)
+route("/1.1/verify-key", verify_key, is_key_first=True)
+route("/1.1/comment-check", comment_check)
+route("/1.1/submit-spam", submit_spam)
+route("/1.1/submit-ham", submit_ham)
+route("/1.1/deactivate", deactivate, is_key_first=True)
+route("/1.1/get-subscription", subscription, is_key_first=True)
+route("/1.1/get-stats", key_stats, is_key_first=True)
+route("/1.2/get-key-stats", key_stats, is_key_first=True)
+route("/1.2/usage-limit", usage_limit, methods=("GET", "POST"))
+route("/1.2/key-sites", key_sites, methods=("GET", "POST"))
