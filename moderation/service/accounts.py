@@ -204,13 +204,17 @@ class Accounts:
 
     def _check_attempts(self, name: str, network: str) -> tuple[str, str, str]:
         """Count an attempt before it is looked at, so that many at once cannot slip through."""
-        subjects = (self._subject("pair", name, network), self._subject("network", network), self._subject("name", name))
+        subjects = (
+            self._subject("pair", name, network),
+            self._subject("network", network),
+            self._subject("name", name),
+        )
         limits = (PAIR_ATTEMPTS, NETWORK_ATTEMPTS, NAME_ATTEMPTS)
         for subject, limit in zip(subjects, limits, strict=True):
             count, left = self._store.count_attempt(subject, window_seconds=WINDOW_SECONDS)
             if count > limit:
                 _log.warning("sign-in-throttled")
-                raise RateLimited(max(1, left))
+                raise RateLimited(quota=limit, window_seconds=WINDOW_SECONDS, retry_after_seconds=max(1, left))
         return subjects
 
     def _subject(self, *parts: str) -> str:
@@ -273,5 +277,5 @@ def _digest(token: str) -> str:
 def _name_faults(name: str) -> list[Fault]:
     if _NAME.fullmatch(name):
         return []
-    detail = "A name has 1 to 64 letters, digits, spaces, dots, hyphens or underscores, and begins with a letter or digit."
+    detail = "A name has 1 to 64 letters, digits, spaces, dots, hyphens or underscores, the first a letter or digit."
     return [Fault("/name", "invalid-name", detail)]

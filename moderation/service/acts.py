@@ -17,7 +17,7 @@ from moderation.core.errors import AlreadyDecided, Conflict, LeaseLost, NotFound
 from moderation.core.site import Site
 from moderation.service.decisions import Decisions, Judgment
 from moderation.service.submissions import Clock
-from moderation.store.comments import Comments
+from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
 
 MAX_ITEMS = 500  # Comments in one act; at a millisecond or two each.
@@ -41,7 +41,7 @@ class Late:
     """A comment that had moved on.
 
     Attributes:
-        kind: What was decided (a key of ``KINDS``), or ``edited``, ``claimed``, ``gone``.
+        kind: What was decided (a key of ``KINDS``), or ``changed``, ``claimed``, ``gone``.
         who: Who did it, if that is known.
     """
 
@@ -74,10 +74,10 @@ class Acts:
     """Carries out what moderators press."""
 
     def __init__(
-        self, decisions: Decisions, comments: Comments, reviews: Reviews, *, now: Clock, new_id: Callable[[], str]
+        self, decisions: Decisions, queue: Queue, reviews: Reviews, *, now: Clock, new_id: Callable[[], str]
     ) -> None:
         self._decisions = decisions
-        self._comments = comments
+        self._queue = queue
         self._reviews = reviews
         self._now = now
         self._new_id = new_id
@@ -133,15 +133,15 @@ class Acts:
 
     def _late(self, site: Site, item: Item, error: Conflict | NotFound) -> Late:
         if isinstance(error, LeaseLost):
-            holder = self._decisions.holders(site, [item.comment_id]).get(item.comment_id, "")
+            holder = self._queue.holders(site.name, [item.comment_id]).get(item.comment_id, "")
             return Late(item.comment_id, "claimed", holder)
         if isinstance(error, NotFound):
             return Late(item.comment_id, "gone")
-        comment = next(iter(self._comments.get_many(site.name, [item.comment_id])), None)
-        if comment is None or comment.decision is None:
-            return Late(item.comment_id, comment.status.value if isinstance(error, AlreadyDecided) and comment else "edited")
-        decision = comment.decision
-        return Late(item.comment_id, decision.reason or decision.ruling.value, decision.moderator, decision.at)
+        if not isinstance(error, AlreadyDecided) or error.decision is None:
+            return Late(item.comment_id, "changed")
+        decision = error.decision
+        kind = decision["reason"] or decision["decision"]
+        return Late(item.comment_id, str(kind), str(decision["moderator"]), _time(decision["at"]))
 
     def get(self, site: Site, act_id: str) -> Act:
         """Return an act of the last 30 days.
@@ -160,6 +160,10 @@ class Acts:
 
     def _save(self, site: Site, act: Act) -> None:
         self._reviews.save_act(site.name, act.id, _document(act), at=act.at)
+
+
+def _time(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
 
 
 def _document(act: Act) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from moderation.core.comment import Comment, Status, to_milliseconds
 from moderation.core.errors import ModelUnavailable
 from moderation.core.policy import Thresholds
 from moderation.core.text import folded
-from moderation.service.copies import PLACES, CopyGroups, Sketch
+from moderation.service.copies import CopyGroups, Sketch
 from moderation.service.filters import Entry, Filters, matching, sort_key
 from moderation.store.comments import Comments
 from moderation.store.queue import Queue

@@ -19,8 +19,9 @@ DECORATION = 6  # Digits or signs around a common word that do not make it a goo
 
 _COMMON = frozenset(
     "password passwort passw0rd pass passwd parola parole motdepasse contrasena senha wachtwoord haslo heslo salasana"
-    " welcome willkommen bienvenue bienvenido letmein login admin administrator root guest user test tester testing demo"
-    " default changeme secret geheim master superman batman spiderman starwars pokemon naruto dragon monkey tiger lion"
+    " welcome willkommen bienvenue bienvenido letmein login admin administrator root guest user test tester testing"
+    " demo harley default changeme secret geheim master superman batman spiderman starwars"
+    " pokemon naruto dragon monkey tiger lion"
     " princess prinzessin sunshine flower summer winter spring autumn sommer herbst january february march april june"
     " july august september october november december monday tuesday wednesday thursday friday saturday sunday football"
     " fussball soccer baseball basketball hockey golf liverpool chelsea arsenal barcelona juventus bayern realmadrid"
@@ -28,7 +29,7 @@ _COMMON = frozenset(
     " facebook youtube twitter linkedin microsoft windows apple android iphone nintendo playstation minecraft fortnite"
     " michael jennifer jessica jordan daniel thomas robert charlie andrew matthew joshua ashley nicole michelle hunter"
     " alexander anthony martin peter stefan andreas sebastian christian jonathan benjamin samantha elizabeth victoria"
-    " maggie ginger pepper cookie cheese chocolate butterfly shadow killer ninja mustang ferrari porsche mercedes harley"
+    " maggie ginger pepper cookie cheese chocolate butterfly shadow killer ninja mustang ferrari porsche mercedes"
     " corvette yamaha diamond silver golden purple orange yellow banana cherry apples hello hallo hola bonjour goodbye"
     " jesus heaven angel angels blessed church family mother father brother sister friends forever junior little money"
     " dollar casino lottery lucky winner matrix merlin gandalf phoenix rainbow crystal thunder lightning guitar music"

@@ -1,0 +1,248 @@
+"""What a card shows: a comment, why it waits, who wrote it, and its copies.
+
+Owns turning stored comments into what the templates print, within a budget of bytes a page, so that a page of huge or
+hostile comments ships and lays out as quickly as one of short ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+
+from moderation.core.comment import AuthorRecord, Comment
+from moderation.core.reasons import KINDS, Reason
+from moderation.core.text import links, plain_text
+from moderation.service.copies import PLACES
+from moderation.service.desk import Card
+from moderation.store.reviews import Note
+from moderation.web.auth import services
+from moderation.web.review import marks, times
+from moderation.web.review.marks import Shown, Stretch
+from moderation.web.review.texts import count, say
+
+PAGE_BYTES = 60_000  # Of comment text on one page of cards.
+CARD_CHARACTERS = 2_500
+CARD_BYTES = 9_000
+LEAST_BYTES = 1_200  # What a card may use when the page's bytes are spent.
+COPIES_A_PAGE = 150  # Rows of copies; each is about 300 bytes.
+SNIPPET = 90
+ODD_PLACES = 14  # Copies that agree in fewer places are left out unless they are ticked.
+LINKS_SHOWN = 5
+REASONS_SHOWN = 6
+_SCORE_WORDS = (0.1, 0.35, 0.65, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """A score as number and word."""
+
+    label: str
+    number: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonView:
+    """A reason as a sentence; ``sign`` is ``against``, ``for`` or ``none``."""
+
+    sign: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyView:
+    """One row of a card's copies."""
+
+    comment: Comment
+    percent: int
+    snippet: str
+    is_odd: bool
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardView:
+    """All that a card prints."""
+
+    comment: Comment
+    name: Markup
+    plain_name: str
+    website: Markup
+    text: Shown
+    links: tuple[str, ...]
+    place: str
+    scores: tuple[ScoreView, ...]
+    reasons: tuple[ReasonView, ...]
+    author: AuthorRecord
+    holder: str
+    notes: tuple[Note, ...]
+    copies: tuple[CopyView, ...] = ()
+    copies_about: str = ""
+
+    @property
+    def ticked(self) -> int:
+        """Return how many comments the card's buttons decide."""
+        return sum(not one.is_odd for one in self.copies) or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the store knows about the comments of a page, read in few round trips."""
+
+    authors: Mapping[str, AuthorRecord]
+    holders: Mapping[str, str]
+    notes: Mapping[str, list[Note]]
+
+
+def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surroundings:
+    """Read authors, holders and notes of some comments; one's own claims are not shown."""
+    ids = [one.id for one in comments]
+    author_ids = sorted({one.author_id for one in comments if one.author_id})
+    holders = services().queue.holders(site, ids)
+    return Surroundings(
+        authors=services().reviews.authors(site, author_ids),
+        holders={one: name for one, name in holders.items() if name != me},
+        notes=services().reviews.notes(site, comment_ids=ids, author_ids=author_ids),
+    )
+
+
+def queue_cards(site: str, cards: Sequence[Card], *, me: str) -> list[CardView]:
+    """Return the views of a page of cards; comments that left the queue meanwhile are left out."""
+    wanted = _limited(cards)
+    found = {one.id: one for one in services().comments.get_many(site, [one for ids in wanted for one, _ in ids])}
+    around = surroundings(site, list(found.values()), me=me)
+    views, spent = [], 0
+    for members in wanted:
+        if members[0][0] not in found:
+            continue
+        budget = max(LEAST_BYTES, min(CARD_BYTES, PAGE_BYTES - spent))
+        view = _with_copies(card_view(found[members[0][0]], around, budget=budget), members, found, around)
+        spent += len(view.text.markup)
+        views.append(view)
+    return views
+
+
+def _limited(cards: Sequence[Card]) -> list[tuple[tuple[str, int], ...]]:
+    left = COPIES_A_PAGE
+    wanted = []
+    for card in cards:
+        kept = card.members[: max(1, left)]
+        left -= len(kept) - 1
+        wanted.append(kept)
+    return wanted
+
+
+def card_view(
+    comment: Comment, around: Surroundings, *, budget: int = CARD_BYTES, characters: int = CARD_CHARACTERS
+) -> CardView:
+    """Return what a card, or the comment's own page, shows of one comment."""
+    reasons = comment.verdict.reasons
+    is_html = comment.content_type == "text/html"
+    plain = plain_text(comment.content or "", comment.content_type)
+    found = _relocated(reasons, plain) if is_html else marks.stretches(reasons)
+    hidden_links = links(comment.content or "") if is_html else ()
+    notes = [*around.notes.get(comment.id, ()), *around.notes.get(comment.author_id, ())]
+    return CardView(
+        comment=comment,
+        name=marks.legible(comment.author_name, marks.stretches(reasons, "author")) or Markup(say("card.name-missing")),  # noqa: S704
+        plain_name=plain_name(comment),
+        website=marks.legible(comment.author_url, marks.stretches(reasons, "url")),
+        text=marks.shown(plain, found, characters=characters, markup_bytes=budget),
+        links=tuple(one[:200] for one in hidden_links[:LINKS_SHOWN]),
+        place=place(comment.permalink),
+        scores=tuple(_score(label, score) for label, score in sorted(comment.verdict.scores.items())),
+        reasons=tuple(_reason(one) for one in reasons[:REASONS_SHOWN]),
+        author=around.authors.get(comment.author_id, AuthorRecord()),
+        holder=around.holders.get(comment.id, ""),
+        notes=tuple(sorted(notes, key=lambda note: note.at)),
+    )
+
+
+def plain_name(comment: Comment) -> str:
+    """Return the author's name for labels and titles: short, without characters that reorder or hide."""
+    kept = "".join(one for one in comment.author_name[:60] if one.isprintable())
+    return kept.strip() or say("card.name-missing")
+
+
+def _relocated(reasons: Sequence[Reason], plain: str) -> list[Stretch]:
+    """Find evidence, whose offsets are those of the markup, in the text that the markup shows."""
+    found = []
+    for reason in reasons:
+        for one in reason.evidence:
+            start = plain.find(one.text) if one.field == "content" and one.text else -1
+            if start >= 0:
+                found.append(Stretch(start, start + len(one.text), one.weight, reason.label))
+    return sorted(found, key=lambda one: -abs(one.weight))
+
+
+def place(permalink: str) -> str:
+    """Return a page's address for reading: without scheme and query, shortened in the middle."""
+    parts = urlsplit(permalink)
+    text = f"{parts.netloc}{parts.path}".rstrip("/") or permalink
+    return text if len(text) <= 60 else f"{text[:36]}\u2026{text[-22:]}"
+
+
+def _score(label: str, score: float) -> ScoreView:
+    step = sum(score >= limit for limit in _SCORE_WORDS)
+    return ScoreView(say(f"label.{label}"), f"{score:.2f}", say(f"score.{step}"))
+
+
+def _reason(reason: Reason) -> ReasonView:
+    is_hard = KINDS[reason.code].action is not None
+    sign = "against" if is_hard or reason.weight > 0 else "for" if reason.weight < 0 else "none"
+    return ReasonView(sign, reason.detail)
+
+
+def _with_copies(
+    view: CardView, members: Sequence[tuple[str, int]], found: Mapping[str, Comment], around: Surroundings
+) -> CardView:
+    present = [(found[one], places) for one, places in members if one in found]
+    if len(present) < 2:
+        return view
+    rows = [_copy(comment, places, view.comment, around) for comment, places in present]
+    rows.sort(key=lambda row: (not row.is_odd, row.percent, row.comment.created_at))
+    return _replaced(view, tuple(rows), _about([comment for comment, _ in present]))
+
+
+def _replaced(view: CardView, copies: tuple[CopyView, ...], about: str) -> CardView:
+    fields = {name: getattr(view, name) for name in CardView.__slots__}
+    return CardView(**{**fields, "copies": copies, "copies_about": about})
+
+
+def _copy(comment: Comment, places: int, leader: Comment, around: Surroundings) -> CopyView:
+    author = around.authors.get(comment.author_id, AuthorRecord())
+    is_known = author.approved > 0 or author.is_trusted
+    is_first = comment.id == leader.id
+    return CopyView(
+        comment=comment,
+        percent=round(100 * places / PLACES),
+        snippet=_difference(comment.content or "", "" if is_first else leader.content or ""),
+        is_odd=not is_first and (places < ODD_PLACES or is_known),
+        is_known=is_known,
+    )
+
+
+def _difference(text: str, other: str) -> str:
+    """Return the part of a copy that differs from the shown one, or its beginning where nothing does."""
+    if text == other or not other:
+        return text[:SNIPPET]
+    start = len(os.path.commonprefix([text, other]))
+    end = len(os.path.commonprefix([text[start:][::-1], other[start:][::-1]]))
+    from_here = max(0, start - 20)
+    return f"\u2026{text[from_here : max(len(text) - end + 10, start)]}"[:SNIPPET]
+
+
+def _about(comments: Sequence[Comment]) -> str:
+    times_posted: list[datetime] = [one.created_at for one in comments]
+    within = (max(times_posted) - min(times_posted)).total_seconds()
+    return say(
+        "copies.about",
+        authors=count("copies.authors", len({one.author_id or one.id for one in comments})),
+        pages=count("copies.pages", len({one.permalink for one in comments})),
+        time=say("copies.within", span=times.span(within)),
+    )

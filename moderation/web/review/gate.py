@@ -1,0 +1,220 @@
+"""The door of the review pages: who is signed in, is the form ours, and what every answer carries.
+
+Owns the session cookie, the two defences against forged forms (a token bound to the session, and the browser's own
+word on where a request comes from) and the error pages. A site that somebody may not see is answered as if absent.
+"""
+
+from __future__ import annotations
+
+import hmac
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from moderation.core.errors import Forbidden, InvalidInput, NotFound, RateLimited, Unauthenticated, WinnowError
+from moderation.core.site import Site
+from moderation.service.accounts import SignedIn
+from moderation.store.connection import RETRY_AFTER_SECONDS
+from moderation.web.auth import services
+from moderation.web.errors import problem_of_error, status_of
+from moderation.web.review import marks, texts, times
+
+bp = Blueprint("review", __name__, url_prefix="/review")
+OPEN_ENDPOINTS = {"review.login", "review.sign_in"}
+LARGE_ENDPOINTS = {"review.save_settings": 1024 * 1024, "review.preview": 1024 * 1024}  # Word lists are long.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    # Not "no-referrer": with it browsers send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def cookie_name() -> str:
+    """Return the name of the session cookie; browsers accept the ``__Host-`` prefix on HTTPS only."""
+    return "__Host-winnow" if request.is_secure else "winnow"
+
+
+def remember(response: Response, signed_in: SignedIn) -> Response:
+    """Give the browser its session id; the store decides how long that is good for."""
+    response.set_cookie(
+        cookie_name(), signed_in.token, httponly=True, samesite="Strict", secure=request.is_secure, path="/"
+    )
+    return response
+
+
+def forget(response: Response) -> Response:
+    """Take the session id from the browser."""
+    response.delete_cookie(cookie_name(), httponly=True, samesite="Strict", secure=request.is_secure, path="/")
+    return response
+
+
+def who() -> SignedIn:
+    """Return who is signed in; the gate has made sure of it."""
+    signed_in: SignedIn = g.signed_in
+    return signed_in
+
+
+def wants_json() -> bool:
+    """Return whether our own script asks, which renders the answer itself."""
+    return request.headers.get("Accept", "") == "application/json"
+
+
+def is_encrypted() -> bool:
+    """Return whether nobody on the way can read the password: HTTPS, or the machine itself."""
+    return request.is_secure or (urlsplit(f"//{request.host}").hostname or "") in _LOOPBACK
+
+
+@bp.before_request
+def _enter() -> ResponseReturnValue | None:
+    endpoint = request.endpoint or ""
+    request.max_content_length = LARGE_ENDPOINTS.get(endpoint, request.max_content_length)
+    is_change = request.method not in ("GET", "HEAD")
+    if is_change:
+        _check_origin()
+    if endpoint in OPEN_ENDPOINTS:
+        return None
+    try:
+        g.signed_in = services().accounts.resume(request.cookies.get(cookie_name(), ""))
+    except Unauthenticated:
+        if is_change or wants_json():
+            raise
+        return redirect(url_for("review.login", next=request.full_path.rstrip("?")), HTTPStatus.SEE_OTHER)
+    if is_change:
+        _check_token(who())
+    return None
+
+
+def _check_origin() -> None:
+    """Refuse a form that another site sent; a client that is no browser sends neither header and has its token."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    is_foreign = site not in ("same-origin", "none") if site else origin is not None and _host(origin) != request.host
+    if is_foreign:
+        raise Forbidden(texts.say("error.foreign-form"))
+
+
+def _host(origin: str) -> str:
+    return urlsplit(origin).netloc
+
+
+def _check_token(signed_in: SignedIn) -> None:
+    sent = request.form.get("csrf", "")
+    if not hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), signed_in.csrf.encode()):
+        raise Forbidden(texts.say("error.stale-form"))
+
+
+def site_of(name: str) -> Site:
+    """Return a site that the moderator works on.
+
+    Raises:
+        NotFound: If there is no such site, or it is somebody else's.
+    """
+    if not who().may_see(name):
+        raise NotFound(texts.say("error.no-site"))
+    g.site = name
+    return services().sites.read(name)
+
+
+def current_site() -> Site:
+    """Return the site that the request names, or the first one that the moderator works on.
+
+    Raises:
+        NotFound: If it is not theirs, or they have none.
+    """
+    named = request.values.get("site", "")
+    if named:
+        return site_of(named)
+    names = site_names()
+    if not names:
+        raise NotFound(texts.say("error.no-sites"))
+    counts = ((name, services().queue.count(name)) for name in names)
+    return site_of(next((name for name, count in counts if count), names[0]))
+
+
+def site_names() -> list[str]:
+    """Return the names of the sites that the moderator works on."""
+    return [name for name in services().sites.names() if who().may_see(name)]
+
+
+def admin() -> SignedIn:
+    """Return who is signed in.
+
+    Raises:
+        Forbidden: If they are not an admin.
+    """
+    if not who().is_admin:
+        raise Forbidden(texts.say("error.admins-only"))
+    return who()
+
+
+def local_path(path: str, otherwise: str) -> str:
+    """Return a path of these pages to go back to, or another one where somebody tampered with it."""
+    parts = urlsplit(path)
+    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/review/") and "\\" not in path
+    return path if is_ours and path.isprintable() else otherwise
+
+
+@bp.after_request
+def _leave(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+@bp.app_template_filter("when")
+def _when(at: object) -> object:
+    return times.when(at, services().now())
+
+
+@bp.context_processor
+def _template_words() -> dict[str, object]:
+    signed_in = g.get("signed_in")
+    return {
+        "say": texts.say,
+        "count": texts.count,
+        "legible": marks.legible,
+        "signed_in": signed_in,
+        "csrf": signed_in.csrf if signed_in else "",
+    }
+
+
+@bp.errorhandler(WinnowError)
+def _refused(error: WinnowError) -> ResponseReturnValue:
+    if wants_json():
+        return problem_of_error(error)
+    status = status_of(error)
+    faults = error.faults if isinstance(error, InvalidInput) else ()
+    page = render_template("review/error.html", status=status, detail=str(error), faults=faults, texts=texts)
+    response = Response(page, status)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+@bp.errorhandler(HTTPException)
+def _not_http(error: HTTPException) -> ResponseReturnValue:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    detail = texts.TEXTS.get(f"error.{status.value}", status.description or status.phrase)
+    return Response(render_template("review/error.html", status=status, detail=detail, faults=(), texts=texts), status)

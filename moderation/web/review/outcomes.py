@@ -1,0 +1,32 @@
+"""What an act did, as a sentence: how many changed, and who had been faster with the others."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from moderation.service.acts import Act, Late
+from moderation.web.review import times
+from moderation.web.review.texts import TEXTS, count, say
+
+LATE_TOLD = 2  # Late ones told in full; the rest is a number.
+
+
+def sentence(act: Act, now: datetime) -> str:
+    """Return what an act did in one or a few sentences."""
+    told = [count(f"done.{act.kind}", len(act.done))] if act.done else [say("done.nothing")]
+    told += [late_sentence(one, now) for one in act.late[:LATE_TOLD]]
+    if len(act.late) > LATE_TOLD:
+        told.append(count("late.more", len(act.late) - LATE_TOLD))
+    return " ".join(told)
+
+
+def late_sentence(late: Late, now: datetime) -> str:
+    """Return what had become of a comment before we came."""
+    if late.kind == "claimed":
+        return say("late.claimed", who=late.who) if late.who else say("late.claimed.somebody")
+    if late.kind in ("gone", "changed"):
+        return say(f"late.{late.kind}")
+    what = TEXTS.get(f"what.{late.kind}", late.kind)
+    if late.at is None:
+        return say("late.machine", what=what)
+    return say("late.decided", who=late.who, what=what, ago=times.ago(now - late.at), at=times.exact(late.at))

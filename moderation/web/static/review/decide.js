@@ -1,0 +1,94 @@
+// Deciding and undoing: the card goes at once, the next one has the focus, and what the service says comes after.
+import * as deck from "./deck.js";
+import { facts, post, texts } from "./server.js";
+import { tell } from "./toast.js";
+
+const undoable = [];
+
+function ticked(card) {
+  return [...card.querySelectorAll(".decide input[name=item]")]
+    .filter((input) => input.type === "hidden" || input.checked)
+    .map((input) => input.value);
+}
+
+function isLeftOut(card) {
+  return card.querySelectorAll(".decide input[name=item][type=checkbox]:not(:checked)").length > 0;
+}
+
+export async function decideCards(cards, act, note = "") {
+  const items = cards.flatMap(ticked);
+  if (!items.length) return;
+  const returns = new Map();
+  for (const card of cards) {
+    if (!isLeftOut(card)) for (const item of ticked(card)) returns.set(item.split(":")[0], card);
+  }
+  const backs = new Map([...new Set(returns.values())].map((card) => [card, deck.take(card)]));
+  try {
+    const answer = await post(facts.decide ?? "/review/decide", { act, note, item: items });
+    done(answer, backs);
+  } catch (refused) {
+    if (refused.body?.late) return done(refused.body, backs);
+    for (const back of backs.values()) deck.select(back());
+    tell(refused.message);
+  }
+}
+
+function done(answer, backs) {
+  deck.showWaiting(answer.waiting);
+  const versions = new Map(answer.done);
+  const entry = { did: answer.undo, backs: [], versions };
+  const claimed = new Set(answer.late.filter(([, kind]) => kind === "claimed" || kind === "changed").map(([id]) => id));
+  for (const [card, back] of backs) {
+    if (claimed.has(card.dataset.id)) back();
+    else entry.backs.push(back);
+  }
+  if (answer.undo) undoable.push(entry);
+  tell(answer.message, answer.undo ? () => undo(entry) : null);
+}
+
+export async function undoLast() {
+  const entry = undoable.at(-1);
+  if (!entry) return tell(texts["nothing-to-undo"]);
+  await undo(entry);
+}
+
+async function undo(entry) {
+  const place = undoable.indexOf(entry);
+  if (place < 0) return;
+  undoable.splice(place, 1);
+  try {
+    const answer = await post(facts.undo, { did: entry.did });
+    restore(entry, new Map(answer.done));
+    deck.showWaiting(answer.waiting);
+    tell(answer.message);
+  } catch (refused) {
+    if (!refused.body?.late) undoable.push(entry);
+    tell(refused.body?.message ?? refused.message);
+  }
+}
+
+function restore(entry, versions) {
+  let first = null;
+  for (const back of entry.backs.reverse()) {
+    const card = back();
+    if (!renew(card, versions)) card.remove();
+    else first = card;
+  }
+  if (first) deck.select(first);
+  deck.settle();
+}
+
+// A comment that came back has a new version; a card none of whose comments came back goes again.
+function renew(card, versions) {
+  let came = false;
+  for (const input of card.querySelectorAll("input[name=item]")) {
+    const parts = input.value.split(",").map((item) => {
+      const id = item.split(":")[0];
+      came ||= versions.has(id);
+      return versions.has(id) ? `${id}:${versions.get(id)}` : item;
+    });
+    input.value = parts.join(",");
+  }
+  if (versions.has(card.dataset.id)) card.dataset.version = versions.get(card.dataset.id);
+  return came;
+}
