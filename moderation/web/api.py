@@ -222,7 +222,7 @@ def decide_comment(comment_id: str) -> Response:
 def undo_decision(comment_id: str) -> Response:
     """Restore what a comment was before its last decision."""
     site = current_site()
-    body = json_body() if request.content_length else b"{}"
+    body = json_body() if request.get_data() else b"{}"
     given = parse_body(schemas.UndoIn, body)
     who = public_name(given.moderator.strip())
     decided = services().decisions.undo(site, comment_id, who=who, version=given.version, idempotency=idempotency(body))

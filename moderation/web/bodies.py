@@ -41,7 +41,7 @@ def json_body() -> bytes:
     """
     if request.mimetype != "application/json":
         raise UnsupportedBody("The body must be JSON: send `Content-Type: application/json`.")
-    return request.get_data(cache=False)
+    return request.get_data()
 
 
 def rendered(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -108,8 +108,11 @@ def parse_submission(body: bytes, *, site: Site, keyring: Keyring) -> Submission
 
 def _raw_faults(body: bytes, site: Site, keyring: Keyring) -> list[Fault]:
     """Return what is wrong with address and network in a body that has other faults too."""
-    given = json.loads(body)
     faults: list[Fault] = []
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):  # A number too long for Python, say; its own fault is named already.
+        return faults
     if isinstance(given, dict):
         address, ip = given.get("author_email"), given.get("user_ip")
         if address is None or isinstance(address, str):
