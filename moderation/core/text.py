@@ -25,6 +25,7 @@ _LINK = re.compile(r"(?:https?://|(?<![\w.])www\.)[^\s<>\"'\[\]()]{3,2000}", re.
 _HOST_LIKE = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.){1,10}[^\W\d_]{2,24}(?![\w-])")
 _WORD = re.compile(r"\w+")
 _ZERO_WIDTH = dict.fromkeys([0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x180E])
+_REPLACED = _ZERO_WIDTH | dict.fromkeys([0xFDFA, 0xFDFB], " ")  # NFKC would make a sentence of each of the last two.
 _TAG = re.compile(r"<(?:!--|/?([a-zA-Z][a-zA-Z0-9]{0,19})[^<>]*>|[!?][^<>]*>)")
 _HIDDEN_TAGS = frozenset(("script", "style", "template", "title"))
 _BREAKING_TAGS = frozenset(
@@ -98,11 +99,11 @@ def is_below(name: str, domain: str) -> bool:
 def folded(text: str) -> str:
     """Return the text as lists compare it: NFKC, zero-width characters removed, case folded.
 
-    Of more than 30 combining marks in a row the first 30 are kept.
+    Of more than 30 combining marks in a row the first 30 are kept, so that it takes linear time.
     """
     if text.isascii():
         return text.casefold()
-    bounded = _MARKS.sub(r"\1", text.translate(_ZERO_WIDTH))
+    bounded = _MARKS.sub(r"\1", text.translate(_REPLACED))
     return unicodedata.normalize("NFKC", bounded).casefold()
 
 
