@@ -13,8 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model import tables as t
+from model.kernel_cache import stamped
 
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+
+def kernel(function):  # type: ignore[no-untyped-def]
+    """Compile a function of the serving path; its cached code lives as long as no compiled source changes."""
+    return stamped(numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
 
 # What is counted while reading one field; indices into ``Work.counts``.
 (

@@ -15,8 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model import hashing as h
+from model.kernel_cache import stamped
 
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+def kernel(function):  # type: ignore[no-untyped-def]
+    """Compile a function of the solver; its cached code lives as long as no compiled source changes."""
+    return stamped(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
 
 NEWTON_STEPS: Final = 20
 PULL_BACK: Final = 0.1
