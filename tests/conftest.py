@@ -6,11 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
 from moderation.config import Settings
 from moderation.store.embedded import running_store
+
+# A deadline for each example measures how busy the machine is; what must be fast has tests that take the best of some.
+hypothesis.settings.register_profile("winnow", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("winnow")
 
 
 def require(found: object, sentence: str) -> None:
