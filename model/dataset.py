@@ -105,7 +105,7 @@ def parse_row(value: Mapping[str, object], where: str) -> Row:
     """
     labels = value.get("labels") or {}
     if not isinstance(labels, dict):
-        raise DatasetError(f"{where}: labels must be an object such as {{\"spam\": 1}}.")
+        raise DatasetError(f'{where}: labels must be an object such as {{"spam": 1}}.')
     if not isinstance(value.get("text"), str):
         raise DatasetError(f"{where}: text is missing or is not a string.")
     return Row(

@@ -36,11 +36,28 @@ SAME: Final = 0  # The value of a code point that stays as it is, which lets mos
 
 Array = npt.NDArray[np.uint32]
 
-_SCRIPTS: Final = {"LATIN": LATIN, "CYRILLIC": CYRILLIC, "GREEK": GREEK, "HANGUL": HANGUL} | dict.fromkeys(
-    ("ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "GEORGIAN", "DESERET", "OSAGE", "OLD", "CANADIAN", "RUNIC", "TIFINAGH"),
-    ALPHABET,
-) | dict.fromkeys(
-    ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR", "HALFWIDTH", "IDEOGRAPHIC"), UNSPACED
+_SCRIPTS: Final = (
+    {"LATIN": LATIN, "CYRILLIC": CYRILLIC, "GREEK": GREEK, "HANGUL": HANGUL}
+    | dict.fromkeys(
+        (
+            "ARMENIAN",
+            "CHEROKEE",
+            "COPTIC",
+            "LISU",
+            "GEORGIAN",
+            "DESERET",
+            "OSAGE",
+            "OLD",
+            "CANADIAN",
+            "RUNIC",
+            "TIFINAGH",
+        ),
+        ALPHABET,
+    )
+    | dict.fromkeys(
+        ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR", "HALFWIDTH", "IDEOGRAPHIC"),
+        UNSPACED,
+    )
 )
 _PLAIN: Final = dict(zip("øłđæœðþıħŧŋ", ("o", "l", "d", "ae", "oe", "d", "th", "i", "h", "t", "n"), strict=True))
 _CYRILLIC_OF: Final = dict(zip("aebcehikmnopctxys", "аевсеніктпорстхуѕ", strict=True)) | {
