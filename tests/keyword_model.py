@@ -15,7 +15,7 @@ _LOGITS = {0.99: 4.6, 0.9: 2.2, 0.6: 0.4, 0.01: -4.6}
 
 
 class KeywordModel:
-    """Has the interface of ``model.serving.Model``; "casino" is spam at 0.99, "channel" at 0.6, "idiot" toxic at 0.9."""
+    """Has the interface of ``model.serving.Model``: "casino" is spam at 0.99, "channel" at 0.6; "idiot" is toxic."""
 
     version = "keyword-1"
     labels = ("spam", "toxicity")
