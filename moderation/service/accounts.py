@@ -67,13 +67,19 @@ class SignedIn:
 
 
 class Accounts:
-    """Knows who may moderate; safe for threads."""
+    """Knows who may moderate; safe for threads.
 
-    def __init__(self, store: AccountStore, keyring: Keyring, *, now: Clock) -> None:
+    Args:
+        hasher: With other costs than argon2-cffi's defaults (RFC 9106, low memory); older hashes are renewed at sign-in.
+    """
+
+    def __init__(
+        self, store: AccountStore, keyring: Keyring, *, now: Clock, hasher: argon2.PasswordHasher | None = None
+    ) -> None:
         self._store = store
         self._now = now
         self._throttle_key = keyring.newest.derive("sign-in")
-        self._hasher = argon2.PasswordHasher()
+        self._hasher = hasher or argon2.PasswordHasher()
         self._slots = threading.BoundedSemaphore(HASHES_AT_ONCE)
 
     @cached_property

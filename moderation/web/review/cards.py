@@ -6,7 +6,6 @@ hostile comments ships and lays out as quickly as one of short ones.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -231,10 +230,16 @@ def _difference(text: str, other: str) -> str:
     """Return the part of a copy that differs from the shown one, or its beginning where nothing does."""
     if text == other or not other:
         return text[:SNIPPET]
-    start = len(os.path.commonprefix([text, other]))
-    end = len(os.path.commonprefix([text[start:][::-1], other[start:][::-1]]))
+    start = _common(text, other)
+    end = _common(text[start:][::-1], other[start:][::-1])
     from_here = max(0, start - 20)
     return f"\u2026{text[from_here : max(len(text) - end + 10, start)]}"[:SNIPPET]
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at the beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _about(comments: Sequence[Comment]) -> str:

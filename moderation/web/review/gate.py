@@ -204,7 +204,7 @@ def _refused(error: WinnowError) -> ResponseReturnValue:
         return problem_of_error(error)
     status = status_of(error)
     faults = error.faults if isinstance(error, InvalidInput) else ()
-    page = render_template("review/error.html", status=status, detail=str(error), faults=faults, texts=texts)
+    page = render_template("review/error.html", status=status, detail=str(error), faults=faults)
     response = Response(page, status)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -216,5 +216,5 @@ def _refused(error: WinnowError) -> ResponseReturnValue:
 @bp.errorhandler(HTTPException)
 def _not_http(error: HTTPException) -> ResponseReturnValue:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    detail = texts.TEXTS.get(f"error.{status.value}", status.description or status.phrase)
-    return Response(render_template("review/error.html", status=status, detail=detail, faults=(), texts=texts), status)
+    detail = texts.say_or(f"error.{status.value}", status.description or status.phrase)
+    return Response(render_template("review/error.html", status=status, detail=detail, faults=()), status)

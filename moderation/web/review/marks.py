@@ -7,6 +7,7 @@ segments first and each segment is cleaned by itself.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ def _segments(length: int, found: Sequence[Stretch]) -> list[tuple[int, int, Str
     """Return the text cut at every edge of a stretch; where stretches overlap the strongest one wins."""
     edges = sorted({0, length, *(min(length, max(0, edge)) for one in found for edge in (one.start, one.end))})
     segments: list[tuple[int, int, Stretch | None]] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         strongest = next((one for one in found if one.start <= start and end <= one.end), None)
         if segments and segments[-1][2] is strongest:
             start = segments.pop()[0]

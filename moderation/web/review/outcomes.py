@@ -6,7 +6,7 @@ from datetime import datetime
 
 from moderation.service.acts import Act, Late
 from moderation.web.review import times
-from moderation.web.review.texts import TEXTS, count, say
+from moderation.web.review.texts import count, say, say_or
 
 LATE_TOLD = 2  # Late ones told in full; the rest is a number.
 
@@ -26,7 +26,7 @@ def late_sentence(late: Late, now: datetime) -> str:
         return say("late.claimed", who=late.who) if late.who else say("late.claimed.somebody")
     if late.kind in ("gone", "changed"):
         return say(f"late.{late.kind}")
-    what = TEXTS.get(f"what.{late.kind}", late.kind)
+    what = say_or(f"what.{late.kind}", late.kind)
     if late.at is None:
         return say("late.machine", what=what)
     return say("late.decided", who=late.who, what=what, ago=times.ago(now - late.at), at=times.exact(late.at))

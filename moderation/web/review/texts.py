@@ -1,307 +1,23 @@
-"""Every English sentence of the review pages, in one place, ready to be translated.
+"""The words of the review pages: every English sentence stands in ``english.toml`` and is looked up here.
 
-Keys are stable; a key with ``.one`` and ``.other`` is a plural, chosen by ``count``. Sentences of reasons come with the
-comments and live in ``moderation.core.reasons``. Refuses markup: texts are escaped where they are shown.
+Sentences of reasons come with the comments and live in ``moderation.core.reasons``. Refuses markup: texts are escaped
+where they are shown.
 """
 
 from __future__ import annotations
 
-TEXTS: dict[str, str] = {
-    # Frame
-    "app": "Winnow",
-    "skip": "Skip to the content",
-    "nav": "Main",
-    "nav.queue": "Waiting",
-    "nav.history": "History",
-    "nav.numbers": "Numbers",
-    "nav.settings": "Settings",
-    "nav.account": "Your account",
-    "site": "Site",
-    "site.go": "Go",
-    "sign-out": "Sign out",
-    "back": "Back to the queue",
-    "undo": "Undo",
-    "close": "Close",
-    "save": "Save",
-    "none": "none",
-    "more": "Next page",
-    "newer": "First page",
-    "when": "When",
-    # Sign-in
-    "login.title": "Sign in",
-    "login.name": "Name",
-    "login.password": "Password",
-    "login.button": "Sign in",
-    "login.insecure": "This connection is not encrypted: whoever shares your network can read the password. Use HTTPS.",
-    "login.throttled": "Too many attempts. Try again in {span}.",
-    "login.hint": "Accounts are made with: winnow moderator add NAME --site SITE --password-stdin",
-    # Errors
-    "error.title": "That did not work",
-    "error.foreign-form": "This form came from another website, so it was not carried out.",
-    "error.stale-form": "This form is out of date. Load the page again and repeat what you did.",
-    "error.no-site": "There is no such site among yours.",
-    "error.no-sites": "You have no site to look after yet. An admin can give you one, and `winnow site add` makes one.",
-    "error.admins-only": "Only admins may do that.",
-    "error.no-page": "There is nothing at this address.",
-    "error.no-comment": "There is no such comment; it may have been forgotten.",
-    "error.no-author": "Nothing is known of this author; they may have been forgotten.",
-    "error.nothing-chosen": "Nothing was chosen. Tick some comments first.",
-    "error.bad-form": "The form was incomplete. Load the page again and repeat what you did.",
-    "error.413": "That is too much text for one form.",
-    "error.503.hint": "The store does not answer. Nothing was lost; try again in a moment.",
-    "error.again": "Try again",
-    # Queue
-    "queue.title": "{waiting} · {site}",
-    "queue.waiting.one": "{n} waiting",
-    "queue.waiting.other": "{n} waiting",
-    "queue.matched": "{matched} of {waiting}",
-    "queue.empty": "Nothing is waiting.",
-    "queue.empty.hint": "New comments that need a person show up here by themselves.",
-    "queue.nothing-matches": "No waiting comment matches.",
-    "queue.show-all": "Show all {n}",
-    "queue.filling": "Still reading the queue: {indexed} of {waiting} looked at so far.",
-    "queue.new.one": "{n} new comment",
-    "queue.new.other": "{n} new comments",
-    "queue.new.show": "Show",
-    "queue.list": "Waiting comments",
-    "filter.all": "All",
-    "filter.spam": "Looks like spam",
-    "filter.toxicity": "Rude",
-    "filter.first-comment": "First comment",
-    "filter.reason": "Reason",
-    "filter.any-reason": "Any reason",
-    "filter.text": "Words",
-    "filter.text.hint": "In name or text",
-    "filter.sort": "Order",
-    "filter.apply": "Show",
-    "filter.clear": "Clear",
-    "filter.author": "One author",
-    "filter.page": "One page",
-    "filters": "Filters",
-    "sort.oldest": "Oldest first",
-    "sort.newest": "Newest first",
-    "sort.fine": "Most likely fine",
-    "sort.spam": "Most likely spam",
-    # Cards
-    "card.first": "first comment here",
-    "card.nobody": "no address given",
-    "card.history": "{approved} approved, {rejected} rejected",
-    "card.since": "since {year}",
-    "card.banned": "banned",
-    "card.trusted": "trusted",
-    "card.on": "on",
-    "card.only-here": "Only this page",
-    "card.reply": "a reply",
-    "card.edited": "edited since it was posted",
-    "card.held": "being read by {name}",
-    "card.notes.one": "{n} note",
-    "card.notes.other": "{n} notes",
-    "card.more.one": "Show all ({n} more character)",
-    "card.more.other": "Show all ({n} more characters)",
-    "card.open": "Open",
-    "card.gone": "The text is gone: it was rejected longer ago than the site keeps such texts.",
-    "card.links": "Links in it:",
-    "card.by": "Comment by {name}",
-    "card.select": "Select the comment by {name}",
-    "card.name-missing": "(no name)",
-    "card.reject-menu": "Other reasons to reject",
-    "card.note": "Note for colleagues",
-    "card.website": "Website:",
-    "copies.title.one": "{n} copy",
-    "copies.title.other": "{n} copies",
-    "copies.about": "from {authors}, {pages}, {time}",
-    "copies.authors.one": "{n} author",
-    "copies.authors.other": "{n} authors",
-    "copies.pages.one": "{n} page",
-    "copies.pages.other": "{n} pages",
-    "copies.within": "within {span}",
-    "copies.all": "Show all {n}",
-    "copies.odd.one": "{n} odd one is left out",
-    "copies.odd.other": "{n} odd ones are left out",
-    "copies.alike": "{percent} % alike",
-    "copies.known": "has approved comments",
-    "copies.hint": "Ticked ones are decided together. The measure is the share of equal places in two sketches of 16.",
-    "copies.further": "More copies follow on the next card.",
-    # Actions
-    "act.approve": "Approve",
-    "act.spam": "Spam",
-    "act.toxic": "Toxic",
-    "act.other": "Reject",
-    "act.off-topic": "Off topic",
-    "act.reject-all": "Reject all {n} as spam",
-    "bulk.selected": "selected",
-    "bulk.label": "What to do with the selected comments",
-    "bulk.approve": "Approve selected",
-    "bulk.spam": "Spam selected",
-    "bulk.toxic": "Toxic selected",
-    "bulk.other": "Reject selected",
-    "bulk.off-topic": "Off topic selected",
-    "done.approve.one": "Approved.",
-    "done.approve.other": "Approved {n}.",
-    "done.spam.one": "Rejected as spam.",
-    "done.spam.other": "Rejected {n} as spam.",
-    "done.toxic.one": "Rejected as toxic.",
-    "done.toxic.other": "Rejected {n} as toxic.",
-    "done.off-topic.one": "Rejected as off topic.",
-    "done.off-topic.other": "Rejected {n} as off topic.",
-    "done.other.one": "Rejected.",
-    "done.other.other": "Rejected {n}.",
-    "done.undo.one": "Taken back.",
-    "done.undo.other": "Took {n} back.",
-    "done.nothing": "Nothing was changed.",
-    "late.decided": "{who} had decided one already: {what}, {ago} ({at}).",
-    "late.machine": "One was {what} already.",
-    "late.changed": "One was changed since you saw it; look at it again.",
-    "late.claimed": "{who} is reading one of them.",
-    "late.claimed.somebody": "A colleague is reading one of them.",
-    "late.gone": "One is gone.",
-    "late.more.one": "{n} more had moved on.",
-    "late.more.other": "{n} more had moved on.",
-    "what.approve": "approved",
-    "what.approved": "approved",
-    "what.rejected": "rejected",
-    "what.pending": "waiting",
-    "what.reject": "rejected",
-    "what.spam": "rejected as spam",
-    "what.toxic": "rejected as toxic",
-    "what.off-topic": "rejected as off topic",
-    "what.other": "rejected",
-    "what.undo": "taken back",
-    # Scores
-    "label.spam": "spam",
-    "label.toxicity": "toxicity",
-    "score.4": "very likely",
-    "score.3": "likely",
-    "score.2": "unsure",
-    "score.1": "unlikely",
-    "score.0": "very unlikely",
-    "score.none": "not scored",
-    "why": "Why it waits",
-    "why.against": "speaks against it",
-    "why.for": "speaks for it",
-    "mark.against.strong": "Speaks strongly for {label}",
-    "mark.against.weak": "Speaks for {label}",
-    "mark.for.strong": "Speaks strongly against {label}",
-    "mark.for.weak": "Speaks against {label}",
-    # Odd characters
-    "odd.hidden": "hidden",
-    "odd.hidden.title": "Invisible character",
-    "odd.control": "control",
-    "odd.control.title": "Control character",
-    "odd.bidi.title": "Changes the direction of the text",
-    "odd.pile": "+{n} marks",
-    "odd.pile.title": "Marks piled on one letter",
-    "odd.blank": "{n} empty lines",
-    "odd.blank.title": "Empty lines left out",
-    # Times
-    "time.now": "just now",
-    "time.ago": "{span} ago",
-    "time.second.one": "{n} s",
-    "time.second.other": "{n} s",
-    "time.minute.one": "{n} min",
-    "time.minute.other": "{n} min",
-    "time.hour.one": "{n} h",
-    "time.hour.other": "{n} h",
-    "time.day.one": "{n} day",
-    "time.day.other": "{n} days",
-    # Comment page
-    "comment.title": "Comment by {name}",
-    "comment.facts": "About this comment",
-    "comment.status": "Status",
-    "comment.page": "Page",
-    "comment.reply-to": "In reply to",
-    "comment.model": "Model",
-    "comment.version": "Version",
-    "comment.id": "Id",
-    "comment.language": "Language",
-    "comment.external": "The website's id",
-    "comment.earlier": "Earlier decisions",
-    "comment.override": "Decide otherwise",
-    "notes.title": "Notes",
-    "notes.none": "No notes yet. Colleagues see what you write; the public never does.",
-    "notes.label": "Add a note",
-    "notes.save": "Keep note",
-    # Author page
-    "author.title": "{name} · author",
-    "author.heading": "What this author wrote here",
-    "author.id": "Author id",
-    "author.waiting": "waiting",
-    "author.approved": "approved",
-    "author.rejected": "rejected",
-    "author.first": "First seen",
-    "author.ban": "Ban",
-    "author.unban": "Lift the ban",
-    "author.trust": "Trust",
-    "author.untrust": "Trust no more",
-    "author.banned": "Banned: further comments are rejected at once.",
-    "author.trusted": "Trusted: further comments are more likely to pass.",
-    "author.standing": "Standing",
-    "author.standing.none": "neither banned nor trusted",
-    "author.in-queue": "Their waiting comments in the queue",
-    "author.did.banned": "Banned.",
-    "author.did.trusted": "Trusted.",
-    "author.did.none": "Neither banned nor trusted now.",
-    "author.comments": "Comments",
-    "author.pseudonym": "An author is known by a keyed pseudonym of their address; nobody can read the address from it.",
-    # History
-    "history.title": "History",
-    "history.decisions": "Decisions in force",
-    "history.acts": "Acts",
-    "history.moderator": "Moderator",
-    "history.everybody": "Everybody",
-    "history.empty": "Nobody decided anything here in the last 30 days.",
-    "history.acts.empty": "No act in the last 30 days.",
-    "history.what": "What",
-    "history.comment": "Comment",
-    "history.undone": "taken back by {who}",
-    "history.items.one": "{n} comment",
-    "history.items.other": "{n} comments",
-    "history.late.one": "{n} had moved on",
-    "history.late.other": "{n} had moved on",
-    "history.undo-one": "Undo the decision on the comment by {name}",
-    "history.undo-act": "Undo this act",
-    "history.days": "The last 30 days",
-    # Account
-    "account.title": "Your account",
-    "account.password": "Change your password",
-    "account.current": "Current password",
-    "account.new": "New password",
-    "account.change": "Change password",
-    "account.changed": "Your password is changed, and you were signed out everywhere else.",
-    "account.sessions": "Where you are signed in",
-    "account.this": "this browser",
-    "account.end": "Sign out there",
-    "account.device": "Browser",
-    "account.seen": "Last used",
-    "account.began": "Signed in",
-    "account.role": "{role} for {sites}",
-    "account.all-sites": "all sites",
-    "role.moderator": "Moderator",
-    "role.admin": "Admin",
-    "device.unknown": "Unknown browser",
-    "device.on": "{browser} on {system}",
-    # Keys
-    "keys.title": "Keys",
-    "keys.next": "next comment",
-    "keys.previous": "previous comment",
-    "keys.approve": "approve",
-    "keys.spam": "spam",
-    "keys.toxic": "toxic",
-    "keys.reject": "reject: menu of reasons",
-    "keys.select": "select",
-    "keys.range": "select up to here",
-    "keys.undo": "undo",
-    "keys.open": "open the comment, or its copies",
-    "keys.search": "search",
-    "keys.help": "this list",
-    "keys.show": "Keys (?)",
-    # Scripts
-    "js.offline": "The service does not answer; your last step was not carried out.",
-    "js.taken": "being read by {who}",
-    "js.new-arrived": "New comments have come. Show them.",
-    "js.nothing-to-undo": "There is nothing to undo.",
-    "js.signed-out": "Your session has ended. Load the page again to sign in.",
-}
+import functools
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE = Path(__file__).with_name("english.toml")
+
+
+@functools.lru_cache(maxsize=1)
+def all_texts() -> Mapping[str, str]:
+    """Return every text by its key; read once."""
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
 def say(key: str, **values: object) -> str:
@@ -310,15 +26,21 @@ def say(key: str, **values: object) -> str:
     Raises:
         KeyError: If there is no such text, or a value is missing.
     """
-    return TEXTS[key].format(**values) if values else TEXTS[key]
+    text = all_texts()[key]
+    return text.format(**values) if values else text
+
+
+def say_or(key: str, otherwise: str) -> str:
+    """Return a text, or something else where there is none of that key."""
+    return all_texts().get(key, otherwise)
 
 
 def count(key: str, n: int, **values: object) -> str:
     """Return the form of a text that goes with a number, the number grouped for reading."""
     form = "one" if n == 1 else "other"
-    return TEXTS[f"{key}.{form}"].format(n=f"{n:,}", **values)
+    return all_texts()[f"{key}.{form}"].format(n=f"{n:,}", **values)
 
 
 def for_scripts() -> dict[str, str]:
     """Return the texts that the scripts show, without their prefix."""
-    return {key.removeprefix("js."): text for key, text in TEXTS.items() if key.startswith("js.")}
+    return {key.removeprefix("js."): text for key, text in all_texts().items() if key.startswith("js.")}

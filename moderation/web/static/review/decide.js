@@ -4,6 +4,13 @@ import { facts, post, texts } from "./server.js";
 import { tell } from "./toast.js";
 
 const undoable = [];
+let last = Promise.resolve();
+
+// One after the other, so that messages and undo keep the order of the keys.
+function inTurn(step) {
+  last = last.then(step, step);
+  return last;
+}
 
 function ticked(card) {
   return [...card.querySelectorAll(".decide input[name=item]")]
@@ -15,17 +22,20 @@ function isLeftOut(card) {
   return card.querySelectorAll(".decide input[name=item][type=checkbox]:not(:checked)").length > 0;
 }
 
-export async function decideCards(cards, act, note = "") {
+export function decideCards(cards, act, note = "") {
   const items = cards.flatMap(ticked);
-  if (!items.length) return;
+  if (!items.length) return Promise.resolve();
   const returns = new Map();
   for (const card of cards) {
     if (!isLeftOut(card)) for (const item of ticked(card)) returns.set(item.split(":")[0], card);
   }
   const backs = new Map([...new Set(returns.values())].map((card) => [card, deck.take(card)]));
+  return inTurn(() => send({ act, note, item: items }, backs));
+}
+
+async function send(fields, backs) {
   try {
-    const answer = await post(facts.decide ?? "/review/decide", { act, note, item: items });
-    done(answer, backs);
+    done(await post(facts.decide, fields), backs);
   } catch (refused) {
     if (refused.body?.late) return done(refused.body, backs);
     for (const back of backs.values()) deck.select(back());
@@ -43,13 +53,14 @@ function done(answer, backs) {
     else entry.backs.push(back);
   }
   if (answer.undo) undoable.push(entry);
-  tell(answer.message, answer.undo ? () => undo(entry) : null);
+  tell(answer.message, answer.undo ? () => inTurn(() => undo(entry)) : null);
 }
 
-export async function undoLast() {
-  const entry = undoable.at(-1);
-  if (!entry) return tell(texts["nothing-to-undo"]);
-  await undo(entry);
+export function undoLast() {
+  return inTurn(() => {
+    const entry = undoable.at(-1);
+    return entry ? undo(entry) : tell(texts["nothing-to-undo"]);
+  });
 }
 
 async function undo(entry) {

@@ -78,20 +78,25 @@ export function showWaiting(waiting) {
 }
 
 export async function fill() {
-  if (isFetching || !after || all().length >= FEW) return;
-  isFetching = true;
-  try {
-    const url = new URL(facts.here, location.href);
-    url.searchParams.delete("did");
-    url.searchParams.set("after", after);
-    const response = await fetch(url);
-    if (response.ok) append(new DOMParser().parseFromString(await response.text(), "text/html"));
-  } catch {
-    // The link to the next page is still there.
-  } finally {
+  while (!isFetching && after && all().length < FEW) {
+    isFetching = true;
+    const page = await nextPage();
     isFetching = false;
+    if (!page) return; // The link to the next page is still there.
+    append(page);
   }
-  if (all().length < FEW && after) await fill();
+}
+
+async function nextPage() {
+  const url = new URL(facts.here, location.href);
+  url.searchParams.delete("did");
+  url.searchParams.set("after", after);
+  try {
+    const response = await fetch(url);
+    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  } catch {
+    return null;
+  }
 }
 
 function append(page) {
