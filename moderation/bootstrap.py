@@ -13,6 +13,7 @@ from moderation.service.accounts import Accounts
 from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
+from moderation.service.feedback import Feedback
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.services import Services
@@ -55,6 +56,7 @@ def build(settings: Settings, redis_url: str) -> Services:
     scorer = Scorer(settings.models_dir)
     judge = Judge(scorer)
     decisions = Decisions(comments, queue, now=now, new_id=new_id)
+    submissions = Submissions(comments, judge, keyring, now=now, new_id=new_id)
     return Services(
         settings=settings,
         keyring=keyring,
@@ -64,8 +66,9 @@ def build(settings: Settings, redis_url: str) -> Services:
         archive=archive,
         scorer=scorer,
         judge=judge,
-        submissions=Submissions(comments, judge, now=now, new_id=new_id),
+        submissions=submissions,
         decisions=decisions,
+        feedback=Feedback(comments, submissions, decisions, archive, now=now),
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(AccountStore(connection), keyring, now=now),

@@ -11,6 +11,7 @@ from moderation.service.accounts import Accounts
 from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
+from moderation.service.feedback import Feedback
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.sites import SiteDirectory
@@ -36,6 +37,7 @@ class Services:
     judge: Judge
     submissions: Submissions
     decisions: Decisions
+    feedback: Feedback
     sites: SiteDirectory
     privacy: Privacy
     accounts: Accounts

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from moderation.core.comment import (
     STATUS_OF_ACTION,
     Comment,
     Context,
+    Earlier,
     Idempotency,
     Replay,
     Status,
@@ -21,6 +23,7 @@ from moderation.core.comment import (
     status_after_edit,
 )
 from moderation.core.errors import KeyReuse, SiteChanged, StaleVersion
+from moderation.core.identity import Keyring, forget_author
 from moderation.core.policy import Policy, RateLimit
 from moderation.core.site import Site
 from moderation.core.text import copy_key, plain_text
@@ -61,9 +64,12 @@ class Edit:
 class Submissions:
     """Accepts comments from websites."""
 
-    def __init__(self, comments: Comments, judge: Judge, *, now: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, comments: Comments, judge: Judge, keyring: Keyring, *, now: Clock, new_id: Callable[[], str]
+    ) -> None:
         self._comments = comments
         self._judge = judge
+        self._keyring = keyring
         self._now = now
         self._new_id = new_id
 
@@ -147,7 +153,7 @@ class Submissions:
         """
         before = self._comments.get(site.name, comment_id)
         check_version(before, edit.version)
-        submission = _edited(before, edit)
+        submission = self._edited(before, edit)
         author_ids = [before.author_id] if before.author_id else []
         context = self._comments.context(site.name, author_ids=author_ids, idempotency=None, copy_key=None)
         verdict = self._judge.verdict(submission, context, site.policy)
@@ -181,8 +187,21 @@ class Submissions:
             version=before.version + 1,
             verdict=verdict,
             decision=None if has_lapsed else before.decision,
-            history=() if has_lapsed else before.history,
+            history=_history_after_edit(before, verdict) if not has_lapsed else (),
             edited=True,
+        )
+
+    def _edited(self, before: Comment, edit: Edit) -> Submission:
+        """Return the edit as a submission; the address was forgotten, so it is found by its pseudonym."""
+        forget = partial(forget_author, author_id=before.author_id, site=before.site, keyring=self._keyring)
+        return Submission(
+            content=forget(edit.content),
+            permalink=before.permalink,
+            author_name=before.author_name if edit.author_name is None else forget(edit.author_name),
+            author_url=before.author_url if edit.author_url is None else forget(edit.author_url),
+            content_type=edit.content_type or before.content_type,
+            language=edit.language or before.language,
+            type=before.type,
         )
 
     def _event(self, site: Site, comment: Comment) -> dict[str, object] | None:
@@ -210,17 +229,12 @@ def check_version(comment: Comment, version: int | None) -> None:
 
 
 def _check_rate(limit: RateLimit | None, context: Context) -> None:
-    if limit is not None and context.rate_used >= limit.quota:
+    if limit is None or context.rate_reset_seconds > limit.window_seconds:  # A window of an earlier, longer limit.
+        return
+    if context.rate_used >= limit.quota:
         raise limit.reached(context.rate_reset_seconds)
 
 
-def _edited(before: Comment, edit: Edit) -> Submission:
-    return Submission(
-        content=edit.content,
-        permalink=before.permalink,
-        author_name=before.author_name if edit.author_name is None else edit.author_name,
-        author_url=before.author_url if edit.author_url is None else edit.author_url,
-        content_type=edit.content_type or before.content_type,
-        language=edit.language or before.language,
-        type=before.type,
-    )
+def _history_after_edit(before: Comment, verdict: Verdict) -> tuple[Earlier, ...]:
+    """Return what is left when the standing decision is taken back: earlier ones spoke about another text."""
+    return (Earlier(STATUS_OF_ACTION[verdict.action], None),) if before.decision else ()

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moderation.core.identity import MASK, Identified, IdentityKey, InvalidAddress, Keyring, identify, public_name
+from moderation.core.identity import (
+    MASK,
+    Identified,
+    IdentityKey,
+    InvalidAddress,
+    Keyring,
+    forget_author,
+    identify,
+    public_name,
+)
 
 OLD, NEW = IdentityKey(1, b"\x01" * 32), IdentityKey(2, b"\x02" * 32)
 KEYRING = Keyring([OLD])
@@ -214,3 +223,30 @@ def test_no_two_purposes_share_a_key_and_no_repr_shows_one() -> None:
 def test_an_empty_keyring_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Keyring([])
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Mail MALLORY@Mail.Example.", f"Mail {MASK}."),
+        ("<mallory@mail.example>, bob@mail.example", f"<{MASK}>, bob@mail.example"),
+        ("https://x.example/?to=mallory%40mail.example&b=1", f"https://x.example/?to={MASK}&b=1"),
+        ("mallory&#64;mail.example", MASK),
+        ("(mallory@mail.example)", f"({MASK})"),
+        ("@mallory, 50%40 of it", "@mallory, 50%40 of it"),
+    ],
+)
+def test_an_author_known_by_pseudonym_is_forgotten_in_later_texts(text: str, expected: str) -> None:
+    known = author_id("mallory@mail.example")
+
+    assert forget_author(text, author_id=known, site="a", keyring=KEYRING) == expected
+    assert forget_author(text, author_id="", site="a", keyring=KEYRING) == text
+
+
+@pytest.mark.parametrize("text", ["a" * 65_000 + "@", "@" * 65_000, "a@a.b " * 10_000, "a@b." * 16_000, "&#0" * 21_000])
+def test_forgetting_does_not_stall(text: str) -> None:
+    started = time.process_time()
+
+    forget_author(text, author_id="k1.x", site="a", keyring=KEYRING)
+
+    assert time.process_time() - started < 0.05

@@ -1,6 +1,7 @@
 -- Claim pending comments for one person: expired leases first, then the oldest that nobody holds. Atomic.
 -- KEYS: 1 pending, 2 lease, 3 fence, 4 holder
 -- ARGV: 1 who, 2 lease ms, 3 how many (at most 100), 4.. ids to claim, or none for the next ones
+-- The fence counts all claims of the site, under '#', so that a number never comes back when an item does.
 -- An id that the same person holds already is claimed again with the same fence. Returns: {id, fence, id, fence, ...}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -11,7 +12,8 @@ local function take(id)
   local deadline = redis.call('ZSCORE', KEYS[2], id)
   local held = deadline and tonumber(deadline) > now
   if held and redis.call('HGET', KEYS[4], id) ~= ARGV[1] then return end
-  local fence = held and redis.call('HGET', KEYS[3], id) or redis.call('HINCRBY', KEYS[3], id, 1)
+  local fence = held and redis.call('HGET', KEYS[3], id) or redis.call('HINCRBY', KEYS[3], '#', 1)
+  redis.call('HSET', KEYS[3], id, fence)
   redis.call('HSET', KEYS[4], id, ARGV[1])
   redis.call('ZADD', KEYS[2], now + ARGV[2], id)
   out[#out + 1] = id

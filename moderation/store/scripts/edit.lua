@@ -13,6 +13,7 @@ if op == ARGV[2] then return {'done'} end
 if version ~= ARGV[3] then return {'moved', version} end
 local quota = tonumber(ARGV[15])
 if quota > 0 then
+  if redis.call('PTTL', KEYS[18]) > tonumber(ARGV[16]) then redis.call('DEL', KEYS[18]) end
   local used = redis.call('INCR', KEYS[18])
   if used == 1 then redis.call('PEXPIRE', KEYS[18], ARGV[16]) end
   if used > quota then

@@ -15,6 +15,8 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return {'ok', redis.call('GET', KEYS[
 local quota = tonumber(ARGV[10])
 local used, left = 0, 0
 if quota > 0 then
+  -- A window longer than the limit's own is left from an earlier limit.
+  if redis.call('PTTL', KEYS[9]) > tonumber(ARGV[11]) then redis.call('DEL', KEYS[9]) end
   used = redis.call('INCR', KEYS[9])
   if used == 1 then redis.call('PEXPIRE', KEYS[9], ARGV[11]) end
   left = redis.call('PTTL', KEYS[9])
