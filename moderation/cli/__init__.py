@@ -99,9 +99,18 @@ class Winnow(click.Group):
 
 def describe(error: Exception) -> str:
     """Return what to tell a person about an error; the message of one nobody expected may quote private input."""
+    if isinstance(error, InvalidInput) and error.faults:
+        return describe_faults(error)
     if isinstance(error, (WinnowError, OSError)) or _is_model_error(error):
         return str(error)
     return f"something unexpected happened ({type(error).__name__}). Set WINNOW_DEBUG=1 to see where."
+
+
+def describe_faults(error: InvalidInput) -> str:
+    """Return everything that is wrong, field by field, in the notation of the command line."""
+    places = (fault.pointer.strip("/").replace("/", ".") for fault in error.faults)
+    details = zip(places, error.faults, strict=True)
+    return " ".join([str(error), *(f"{place}: {fault.detail}" if place else fault.detail for place, fault in details)])
 
 
 def exit_code(error: Exception) -> int:

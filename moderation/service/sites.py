@@ -151,7 +151,7 @@ class SiteDirectory:
         for _ in range(2):
             site = self.read(name)
             try:
-                return self._replace(site, replace(site, policy=self.merged(site.policy, document)))
+                return self._replace(site, _with_policy(site, self.merged(site.policy, document)))
             except StaleVersion:
                 continue
         raise SiteChanged("Somebody else is changing this site; look at it again.")
@@ -192,6 +192,12 @@ class SiteDirectory:
         stored = self._sites.replace(before, after)
         self._cache[stored.name] = stored
         return stored
+
+
+def _with_policy(site: Site, policy: Policy) -> Site:
+    """Return the site under a new policy; another webhook address deserves a new chance."""
+    has_moved = policy.webhook_url != site.policy.webhook_url
+    return replace(site, policy=policy, webhook_disabled=None if has_moved else site.webhook_disabled)
 
 
 def _merge_list(policy: Policy, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
