@@ -1,0 +1,38 @@
+"""The real Node clients of Akismet, unmodified; npm brings them once, exactly as package-lock.json says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import require
+from tests.web.protocols.conftest import Live
+
+PROJECT = Path(__file__).parent / "node"
+SECONDS = 120
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def _clients() -> None:
+    require(shutil.which("node") and shutil.which("npm"), "The Node clients need node and npm.")
+    if not (PROJECT / "node_modules").is_dir():
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=SECONDS, check=False)
+        require(done.returncode == 0, "npm could not bring the Node clients.")
+
+
+@pytest.mark.usefixtures("_clients")
+def test_node_clients_are_told_the_truth(live: Live) -> None:
+    command = ["node", str(PROJECT / "clients.mjs"), live.url, live.key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["cedx"] == {"valid": True, "ham": False, "spam": True, "wrongKey": False}
+    assert told["akismetApi"] == {"ham": False, "spam": True}
+    assert told["akismet"] == {"ham": False, "spam": True}
