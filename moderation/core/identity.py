@@ -141,7 +141,7 @@ def identify(address: str, *, site: str, keyring: Keyring, is_disposable: Callab
     if len(typed) > EMAIL_MAX_LENGTH:  # The library would look through all of it first.
         raise InvalidAddress(_address_fault())
     try:
-        valid = validate_email(typed, check_deliverability=False)
+        valid = validate_email(typed, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise InvalidAddress(_address_fault()) from None
     domain = valid.ascii_domain.lower()
@@ -209,7 +209,7 @@ def forget_author(text: str, *, author_id: str, site: str, keyring: Keyring) -> 
 
 
 def public_name(name: str) -> str:
-    """Return an author name that is safe to publish: an address typed into the name field is masked."""
+    """Return a name, or a note, that is safe to publish: any address typed into it is masked."""
     if "@" not in name:
         return name
     return _ADDRESS_IN_NAME.sub(MASK, name)
