@@ -18,8 +18,8 @@ from rich.text import Text
 from moderation.demo.play import Accounts, Approval, Sent
 
 COLOURS = {"approved": "green", "pending": "yellow", "rejected": "red"}
-REASONS_SHOWN = 2
-WORDS_SHOWN = 3
+REASONS_SHOWN = {"approved": 1, "pending": 2, "rejected": 2}
+WORDS_SHOWN = 2
 CONTENT_SHOWN = 84  # Characters; the page and the review show the whole.
 
 
@@ -85,15 +85,15 @@ def verdict_table(sent: Sequence[Sent]) -> Table:
 
 
 def _comment_cell(sent: Sent) -> Text:
-    content = visible(" ".join(sent.sample.content.split()))
+    content = visible(sent.sample.content)
     if len(content) > CONTENT_SHOWN:
         content = content[: CONTENT_SHOWN - 1].rstrip() + "…"
     return Text.assemble((sent.sample.author, "bold"), (f"  {sent.sample.shows}\n", "cyan"), content)
 
 
 def visible(text: str) -> str:
-    """Return a text with a dot for each character that would not be seen, so that disguises show."""
-    return "".join(one if one.isprintable() else "·" for one in text)
+    """Return a text on one line, with a dot for each character that would not be seen, so that disguises show."""
+    return "".join(one if one.isprintable() else "·" for one in " ".join(text.split()))
 
 
 def _answer_cell(sent: Sent) -> Text:
@@ -112,8 +112,14 @@ def _why(sent: Sent) -> Text:
     if "verdict" not in sent.answer:
         faults = [f"{one['pointer']}: {one['detail']}" for one in sent.answer.get("errors", [])]
         return Text("\n".join(faults) or str(sent.answer.get("detail", "")))
-    reasons = sent.answer["verdict"]["reasons"][:REASONS_SHOWN]
-    return Text("\n").join(_reason(one) for one in reasons) if reasons else Text("Nothing speaks against it.")
+    status = sent.answer["status"]
+    reasons = [one for one in sent.answer["verdict"]["reasons"] if _speaks_for(one, status)]
+    return Text("\n").join(_reason(one) for one in reasons[: REASONS_SHOWN[status]])
+
+
+def _speaks_for(reason: Mapping[str, Any], status: str) -> bool:
+    """Return whether a reason explains a status; a weight of 0 is that of a rule that decides by itself."""
+    return bool(reason["weight"] < 0 if status == "approved" else reason["weight"] >= 0)
 
 
 def _reason(reason: Mapping[str, Any]) -> Text:

@@ -27,7 +27,7 @@ from moderation.store.launch import die_with_parent
 HOST = "127.0.0.1"
 SERVICE_PORT = 8000  # The next free one where it is taken.
 SITE_PORT = 8001
-SERVICE_SECONDS = 60.0  # The first start on a machine compiles the classifier if `make setup` has not.
+SERVICE_SECONDS = 180.0  # A first start compiles the classifier where `make setup` has not; it takes a minute.
 SITE_SECONDS = 20.0
 STOP_SECONDS = 12.0  # `winnow serve` promises 10.
 POLL_SECONDS = 0.05
