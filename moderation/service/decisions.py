@@ -17,6 +17,7 @@ from moderation.core.comment import (
     label_of,
 )
 from moderation.core.errors import NothingToUndo
+from moderation.core.identity import public_name
 from moderation.core.reasons import KINDS
 from moderation.core.site import Site
 from moderation.core.text import plain_text
@@ -91,20 +92,26 @@ class Decisions:
             before=before,
             after=after,
             operation_id=self._new_id(),
-            audit=audit_entry("decide", after, who=judgment.moderator, at=after.updated_at, **_ruling(judgment)),
+            audit=audit_entry(
+                "decide", after, who=public_name(judgment.moderator), at=after.updated_at, **_ruling(judgment)
+            ),
             event=self._event(site, EVENT_OF_STATUS[after.status], after),
-            label=_label(site, after),
+            label=training_label(site, after),
             fence=judgment.fence,
             counters=_counters(after),
             counted_at=after.updated_at,
             idempotency=idempotency,
             waited_ms=_waited_ms(before, after),
         )
+        return self._applied(change)
+
+    def _applied(self, change: Change) -> Decided:
+        """Store a change, unless its Idempotency-Key was used between our look and now."""
         replay = self._comments.decide(change)
-        if replay is not None:
-            check_fingerprint(replay, idempotency)
-            return Decided(self._comments.get(site.name, replay.comment_id), is_replay=True)
-        return Decided(after)
+        if replay is None:
+            return Decided(change.after)
+        check_fingerprint(replay, change.idempotency)
+        return Decided(self._comments.get(change.before.site, replay.comment_id), is_replay=True)
 
     def _replay(self, site: Site, comment_id: str, idempotency: Idempotency) -> Decided | None:
         context = self._comments.context(site.name, author_ids=(), idempotency=idempotency, copy_key=None)
@@ -119,8 +126,8 @@ class Decisions:
         decision = Decision(
             ruling=judgment.ruling,
             reason=None if approves else judgment.reason or RejectReason.OTHER,
-            moderator=judgment.moderator,
-            note=judgment.note,
+            moderator=public_name(judgment.moderator),
+            note=public_name(judgment.note) if judgment.note else judgment.note,
             at=now,
         )
         return replace(
@@ -161,15 +168,14 @@ class Decisions:
             before=before,
             after=after,
             operation_id=self._new_id(),
-            audit=audit_entry("undo", after, who=who, at=after.updated_at),
+            audit=audit_entry("undo", after, who=public_name(who), at=after.updated_at),
             event=self._event(site, RESTORED, after),
-            label=_label(site, after),
+            label=training_label(site, after),
             counters=tuple(f"{name}:-1" for name in _counters(before)),
             counted_at=before.decision.at,
             idempotency=idempotency,
         )
-        replay = self._comments.decide(change)
-        return Decided(after) if replay is None else Decided(self._comments.get(site.name, comment_id), is_replay=True)
+        return self._applied(change)
 
     def _undone(self, before: Comment) -> Comment:
         earlier = before.history[-1]
@@ -208,7 +214,7 @@ def _waited_ms(before: Comment, after: Comment) -> int | None:
     return max(0, round((after.updated_at - before.created_at).total_seconds() * 1000))
 
 
-def _label(site: Site, comment: Comment) -> Label | None:
+def training_label(site: Site, comment: Comment) -> Label | None:
     """Return the training label that the comment's decision gives, with all that training needs."""
     if comment.decision is None or comment.content is None:
         return None
