@@ -13,6 +13,8 @@ import redis
 from moderation.config import Settings
 from moderation.store.embedded import running_store
 
+CHROMIUM = "/usr/bin/chromium"
+
 # A deadline for each example measures how busy the machine is; what must be fast has tests that take the best of some.
 hypothesis.settings.register_profile("winnow", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("winnow")
@@ -50,3 +52,15 @@ def store_url(_session_store: str) -> str:
 def settings(tmp_path: Path) -> Settings:
     """Settings of a fresh data directory."""
     return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """Give the system's Chromium."""
+    require(Path(CHROMIUM).exists(), f"There is no {CHROMIUM}; install the distribution's chromium package.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -6,29 +6,26 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import argon2
 import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from model.hashing import GROUP_COUNT, SLOT_COUNT
-from model.serving import Model, Thresholds
-from model.tables import load_tables
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from model.hashing import GROUP_COUNT, SLOT_COUNT
+from model.serving import Model, Thresholds
+from model.tables import load_tables
 from moderation import bootstrap
 from moderation.config import Settings
 from moderation.service.accounts import Accounts
 from moderation.service.services import Services
 from moderation.store.accounts import AccountStore, Role
 from moderation.web import create_app
-from tests.conftest import require
 
 PASSWORD = "harbour lamp otter"
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="session")
@@ -123,15 +120,3 @@ def address(app: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """Give the system's Chromium."""
-    require(Path(CHROMIUM).exists(), f"There is no {CHROMIUM}; install the distribution's chromium package.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
