@@ -25,6 +25,7 @@ from moderation.store.sites import Sites
 KEY_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 KEY_LENGTH = 12  # Akismet's clients accept no other; 36**12 are 62 bits.
 WEBHOOK_SECRET_BYTES = 32
+UPDATE_ATTEMPTS = 5  # Of people who change one site at the same moment.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _UNKNOWN_KEY = "This API key is unknown or revoked."
 
@@ -112,17 +113,16 @@ class SiteDirectory:
         faults = [*_name_faults(name), *_url_faults(url)]
         if faults:
             raise InvalidInput("The site cannot be added.", faults)
-        key, record = self._new_key(())
-        site = Site(name=name, url=url, created_at=self._now(), keys=(record,))
+        key = _random_key()
+        site = self._with_key(Site(name=name, url=url, created_at=self._now()), key)
         if not self._sites.add(site):
             raise InvalidInput(f"There is a site {name!r} already.", [Fault("/name", "taken", "Choose another name.")])
         return site, key
 
     def add_key(self, name: str) -> tuple[Site, str]:
         """Give a site one more API key and return it; it is shown this once."""
-        site = self.read(name)
-        key, record = self._new_key(site.keys)
-        return self._replace(site, replace(site, keys=(*site.keys, record))), key
+        key = _random_key()
+        return self._update(name, lambda site: self._with_key(site, key)), key
 
     def revoke_key(self, name: str, key_id: str) -> Site:
         """Take a key back; the next request with it is refused.
@@ -130,31 +130,25 @@ class SiteDirectory:
         Raises:
             NotFound: If the site has no such key.
         """
-        site = self.read(name)
-        kept = tuple(key for key in site.keys if key.id != key_id)
-        if len(kept) == len(site.keys):
+        if all(key.id != key_id for key in self.read(name).keys):
             raise NotFound(f"Site {name!r} has no key {key_id!r}.")
-        return self._replace(site, replace(site, keys=kept))
+        return self._update(name, lambda site: replace(site, keys=tuple(key for key in site.keys if key.id != key_id)))
 
-    def _new_key(self, existing: tuple[ApiKey, ...]) -> tuple[str, ApiKey]:
-        key = "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
-        number = 1 + max((int(one.id.removeprefix("key")) for one in existing), default=0)
-        return key, ApiKey(f"key{number}", self._digests(key)[0], self._now())
+    def _with_key(self, site: Site, key: str) -> Site:
+        digest = self._digests(key)[0]
+        if any(one.digest == digest for one in site.keys):  # An attempt whose answer was lost.
+            return site
+        number = 1 + max((int(one.id.removeprefix("key")) for one in site.keys), default=0)
+        return replace(site, keys=(*site.keys, ApiKey(f"key{number}", digest, self._now())))
 
     def change_policy(self, name: str, document: Mapping[str, Any]) -> Site:
         """Merge a validated policy document into a site's policy; what it does not name stays as it is.
 
         Raises:
             InvalidInput: If the result is not valid.
-            SiteChanged: If somebody else changed the site at the same time, twice in a row.
+            SiteChanged: If others keep changing the site at the same time.
         """
-        for _ in range(2):
-            site = self.read(name)
-            try:
-                return self._replace(site, _with_policy(site, self.merged(site.policy, document)))
-            except StaleVersion:
-                continue
-        raise SiteChanged("Somebody else is changing this site; look at it again.")
+        return self._update(name, lambda site: _with_policy(site, self.merged(site.policy, document)))
 
     def merged(self, policy: Policy, document: Mapping[str, Any]) -> Policy:
         """Return the policy with a validated document merged into it.
@@ -170,13 +164,11 @@ class SiteDirectory:
 
     def rotate_webhook_secret(self, name: str) -> Site:
         """Give the site a new webhook secret; the old one signs alongside until the next rotation."""
-        site = self.read(name)
-        return self._replace(site, replace(site, webhook_generation=site.webhook_generation + 1))
+        return self._update(name, lambda site: replace(site, webhook_generation=site.webhook_generation + 1))
 
     def set_webhook_disabled(self, name: str, why: str | None) -> Site:
         """Stop deliveries to a site, or (None) let them go on."""
-        site = self.read(name)
-        return self._replace(site, replace(site, webhook_disabled=why))
+        return self._update(name, lambda site: replace(site, webhook_disabled=why))
 
     def webhook_secrets(self, site: Site) -> tuple[str, ...]:
         """Return the secrets that sign a site's webhooks, newest first, as ``whsec_`` and base64."""
@@ -188,16 +180,27 @@ class SiteDirectory:
         digest = hmac.digest(self._webhook_secret, message, hashlib.sha256)[:WEBHOOK_SECRET_BYTES]
         return "whsec_" + base64.b64encode(digest).decode()
 
-    def _replace(self, before: Site, after: Site) -> Site:
-        stored = self._sites.replace(before, after)
-        self._cache[stored.name] = stored
-        return stored
+    def _update(self, name: str, change: Callable[[Site], Site]) -> Site:
+        """Apply a change to the site as it is now; when somebody else was faster, to what they made of it."""
+        for _ in range(UPDATE_ATTEMPTS):
+            before = self.read(name)
+            try:
+                stored = self._sites.replace(before, change(before))
+            except StaleVersion:
+                continue
+            self._cache[name] = stored
+            return stored
+        raise SiteChanged("Others keep changing this site; look at it again.")
 
 
 def _with_policy(site: Site, policy: Policy) -> Site:
     """Return the site under a new policy; another webhook address deserves a new chance."""
     has_moved = policy.webhook_url != site.policy.webhook_url
     return replace(site, policy=policy, webhook_disabled=None if has_moved else site.webhook_disabled)
+
+
+def _random_key() -> str:
+    return "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
 
 
 def _merge_list(policy: Policy, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
