@@ -16,6 +16,7 @@ import structlog
 from model.artifact import ModelRefused, load_model
 from model.registry import current_directory
 from model.serving import Judgement, Model, Span
+from model.serving import Thresholds as ModelThresholds
 
 from moderation.core.comment import Submission
 from moderation.core.errors import ModelUnavailable
@@ -26,8 +27,8 @@ LOOK_SECONDS = 1.0  # How often a request looks whether another model was promot
 EVIDENCE_SPANS = 5  # A moderator reads a few; more would only cost memory.
 WEIGHT_DIGITS = 3
 _VERBS = {
-    "model-spam": ("does not resemble", "resembles"),
-    "model-toxicity": ("does not read like", "reads like"),
+    "model-spam": ("does not resemble", "somewhat resembles", "resembles"),
+    "model-toxicity": ("does not read like", "could be read as", "reads like"),
 }
 _log = structlog.get_logger(__name__)
 
@@ -146,7 +147,7 @@ def _scored(model: Model, submission: Submission, judgement: Judgement) -> Score
     reasons = []
     for label, found in judgement.labels.items():
         code = f"model-{label}"
-        verb = _VERBS[code][found.probability >= 0.5]
+        verb = _VERBS[code][_strength(found.probability, model.thresholds.get(label))]
         evidence = tuple(_evidence(span, texts[span.field]) for span in found.evidence)
         reasons.append(reason(code, weight=round(found.logit, WEIGHT_DIGITS), evidence=evidence, verb=verb))
     return Scored(
@@ -156,6 +157,13 @@ def _scored(model: Model, submission: Submission, judgement: Judgement) -> Score
         model=model.version,
         thresholds=_thresholds(model),
     )
+
+
+def _strength(probability: float, limits: ModelThresholds | None) -> int:
+    """Return 2 for more likely than not, 1 for enough to have a person look, 0 for less."""
+    if probability >= 0.5:
+        return 2
+    return int(limits is not None and limits.review is not None and probability >= limits.review)
 
 
 def _evidence(span: Span, text: str) -> Evidence:

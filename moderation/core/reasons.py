@@ -83,7 +83,7 @@ KINDS: dict[str, Kind] = {
     "banned-author": Kind("spam", "The author is banned on this site.", Action.REJECT),
     "blocked-list": Kind("spam", "It matches the site's block list.", Action.REJECT),
     "held-list": Kind("spam", "It matches the site's hold list.", Action.REVIEW),
-    "too-many-links": Kind("spam", "It has {count} links; the site allows {allowed}.", Action.REVIEW),
+    "too-many-links": Kind("spam", "Links: {count}; the site allows {allowed}.", Action.REVIEW),
     "first-comment": Kind("spam", "It is the author's first comment, and the site holds those.", Action.REVIEW),
     "unscored": Kind("spam", "The classifier could not score it, so a person decides.", Action.REVIEW),
     "fast-form": Kind("spam", "The form was sent {seconds} s after it was shown.", weight=1.2),
@@ -93,7 +93,7 @@ KINDS: dict[str, Kind] = {
     "obfuscated-text": Kind("spam", "Letters were disguised: {count} characters had to be undone.", weight=0.8),
     "shortener-link": Kind("spam", "A link hides its target behind a URL shortener.", weight=0.7),
     "author-trusted": Kind("spam", "The author is trusted on this site.", weight=-2.0),
-    "author-rejected-before": Kind("spam", "{count} comments of the author were rejected before.", weight=0.7),
+    "author-rejected-before": Kind("spam", "Comments of the author that were rejected before: {count}.", weight=0.7),
     "model-spam": Kind("spam", "The text {verb} spam."),
     "model-toxicity": Kind("toxicity", "The text {verb} an insult or a threat."),
 }
