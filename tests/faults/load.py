@@ -77,6 +77,7 @@ class Timed:
     at: float
     seconds: float
     status: int
+    retry_after: str | None = None
 
 
 class Client:
@@ -87,8 +88,8 @@ class Client:
         self._key = key
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, path: str, body: bytes, key: str | None) -> tuple[int, bytes]:
-        """Return status and body; (0, b"") if no answer came."""
+    def post(self, path: str, body: bytes, key: str | None) -> tuple[int, bytes, str | None]:
+        """Return status, body and Retry-After; (0, b"", None) if no answer came."""
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -97,10 +98,10 @@ class Client:
                 self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
             self._connection.request("POST", path, body, headers)
             answer = self._connection.getresponse()
-            return answer.status, answer.read()
+            return answer.status, answer.read(), answer.getheader("Retry-After")
         except (OSError, http.client.HTTPException):
             self.close()
-            return 0, b""
+            return 0, b"", None
 
     def close(self) -> None:
         """Drop the connection."""
@@ -112,10 +113,18 @@ class Client:
 class Load:
     """Runs the clients until told to stop, then lets each finish what it began."""
 
-    def __init__(self, port: int, key: str, *, clients: int = CLIENTS, seed: int = 1) -> None:
+    def __init__(self, port: int, key: str, *, clients: int = CLIENTS, pace_seconds: float = 0.0) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            port: Of the service, on the loopback.
+            key: The site's.
+            clients: How many at once.
+            pace_seconds: Pause of each client between two operations, for runs that last.
+        """
         self._port = port
         self._key = key
-        self._seed = seed
+        self._pace_seconds = pace_seconds
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._pending: list[str] = []
@@ -157,12 +166,13 @@ class Load:
         return sum(200 <= attempt.status < 300 for attempt in list(self.attempts))
 
     def _run(self, number: int) -> None:
-        rng = random.Random(f"{self._seed}/{number}")
+        rng = random.Random(number)
         client = Client(self._port, self._key)
         mine: list[Operation] = []
         try:
             while not self._stop.is_set():
-                self._act(client, rng, mine, f"{self._seed}-{number:02d}-{len(mine):06d}")
+                self._act(client, rng, mine, f"{number:02d}-{len(mine):06d}")
+                self._stop.wait(self._pace_seconds)
         except BaseException as error:
             self._errors.append(error)
         finally:
@@ -227,9 +237,9 @@ class Load:
 
     def _attempt(self, client: Client, operation: Operation) -> bool:
         began = time.monotonic()
-        status, raw = client.post(operation.path, json.dumps(operation.body).encode(), operation.key)
+        status, raw, retry_after = client.post(operation.path, json.dumps(operation.body).encode(), operation.key)
         ended = time.monotonic()
-        self.attempts.append(Timed(ended, ended - began, status))
+        self.attempts.append(Timed(ended, ended - began, status, retry_after))
         operation.statuses.append(status)
         if 200 <= status < 300:
             operation.answers.append(json.loads(raw))

@@ -25,7 +25,8 @@ from moderation import bootstrap
 from moderation.config import Settings
 from moderation.store.embedded import running_store
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0  # The very first start compiles the classifier.
+STOP_SECONDS = 15.0  # The service promises 10.
 POLL_SECONDS = 0.02
 ROOT = Path(__file__).parents[2]
 
@@ -61,6 +62,7 @@ class Service:
     """One service; ``start`` may be called again after its parent was killed."""
 
     def __init__(self, directory: Path, *, workers: int = 2, threads: int = 4, **environ: str) -> None:
+        """Prepare; nothing runs yet. ``environ`` is added to the environment of all its processes."""
         directory.mkdir(parents=True, exist_ok=True)
         self.data = directory / "data"
         self.output = directory / "output.log"
@@ -72,7 +74,11 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Service:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,14 +105,20 @@ class Service:
 
     def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until store, web processes and worker are there."""
-        until(self._is_whole, seconds, what=f"the service; its output ends\n{self.log()[-1500:]}")
+        try:
+            until(self._is_whole, seconds, what="the service")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.processes()}; its output ends\n{self.log()[-3000:]}") from None
 
     def _is_whole(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"winnow serve ended by itself:\n{self.log()[-3000:]}")
         found = self.processes()
-        counts = [len(found[role]) for role in (Role.MASTER, Role.WORKER, Role.STORE)]
-        return counts == [1, 1, 1] and len(found[Role.WEB]) == self._workers and self.is_store_reachable()
+        roles = [Role.MASTER, Role.WORKER] + [Role.STORE] * ("WINNOW_REDIS_URL" not in self._environ)
+        return all(len(found[role]) == 1 for role in roles) and self._is_serving(found[Role.WEB])
+
+    def _is_serving(self, web: list[int]) -> bool:
+        return len(web) == self._workers and self.is_store_reachable()
 
     def is_store_reachable(self) -> bool:
         """Return whether the service itself says that its store answers."""
@@ -141,7 +153,7 @@ class Service:
             if "gunicorn" in command:
                 found[Role.MASTER].append(child)
                 found[Role.WEB] += children(child)
-            elif "worker" in command:
+            elif command.split()[-1:] == ["worker"]:
                 found[Role.WORKER].append(child)
             elif "valkey-server" in command:
                 found[Role.STORE].append(child)
@@ -165,7 +177,11 @@ class Service:
         began = time.monotonic()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(15)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                raise
         return time.monotonic() - began
 
     def log(self) -> str:
@@ -175,7 +191,8 @@ class Service:
     @property
     def settings(self) -> Settings:
         """Return the settings with which a command would find this service."""
-        return Settings(data_dir=self.data)
+        chosen = {"WINNOW_DATA_DIR": str(self.data), **self._environ}
+        return Settings.from_environ({name: value for name, value in chosen.items() if name.startswith("WINNOW_")})
 
     @contextlib.contextmanager
     def store(self) -> Iterator[redis.Redis]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,11 @@ import redis
 
 from moderation.store.keys import SiteKeys
 from tests.faults.checker import SITE, Snapshot, faults, read_snapshot
+from tests.faults.conftest import POLICY, SECONDS
 from tests.faults.load import Kind, Load, Operation
 from tests.faults.service import Service
 
 pytestmark = pytest.mark.slow
-SECONDS = float(os.environ.get("WINNOW_FAULT_SECONDS", "10"))  # The full form is 60.
-POLICY = {"thresholds": {"spam": {"review": 0.0, "reject": None}}, "trust_after_approved": 0}
 KEYS = SiteKeys(SITE)
 
 
