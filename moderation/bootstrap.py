@@ -14,6 +14,7 @@ from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
+from moderation.service.insight import Insight
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.services import Services
@@ -74,6 +75,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         accounts=Accounts(AccountStore(connection), keyring, now=now),
         acts=Acts(decisions, queue, reviews, now=now, new_id=new_id),
         desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text)),
+        insight=Insight(comments, queue, reviews, archive, now=now),
         reviews=reviews,
         now=now,
     )

@@ -12,6 +12,7 @@ from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
+from moderation.service.insight import Insight
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
 from moderation.service.sites import SiteDirectory
@@ -43,5 +44,6 @@ class Services:
     accounts: Accounts
     acts: Acts
     desk: Desk
+    insight: Insight
     reviews: Reviews
     now: Clock

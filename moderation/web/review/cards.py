@@ -7,13 +7,13 @@ hostile comments ships and lays out as quickly as one of short ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from moderation.core.comment import AuthorRecord, Comment
+from moderation.core.comment import AuthorRecord, Comment, Verdict
 from moderation.core.reasons import KINDS, Reason
 from moderation.core.text import links, plain_text
 from moderation.service.copies import PLACES
@@ -25,8 +25,8 @@ from moderation.web.review.marks import Shown, Stretch
 from moderation.web.review.texts import count, say
 
 PAGE_BYTES = 60_000  # Of comment text on one page of cards.
-CARD_CHARACTERS = 2_500
-CARD_BYTES = 9_000
+CARD_CHARACTERS = 1_200
+CARD_BYTES = 6_000
 LEAST_BYTES = 1_200  # What a card may use when the page's bytes are spent.
 COPIES_A_PAGE = 150  # Rows of copies; each is about 300 bytes.
 SNIPPET = 90
@@ -154,8 +154,8 @@ def card_view(
         text=marks.shown(plain, found, characters=characters, markup_bytes=budget),
         links=tuple(one[:200] for one in hidden_links[:LINKS_SHOWN]),
         place=place(comment.permalink),
-        scores=tuple(_score(label, score) for label, score in sorted(comment.verdict.scores.items())),
-        reasons=tuple(_reason(one) for one in reasons[:REASONS_SHOWN]),
+        scores=score_views(comment.verdict),
+        reasons=reason_views(comment.verdict),
         author=around.authors.get(comment.author_id, AuthorRecord()),
         holder=around.holders.get(comment.id, ""),
         notes=tuple(sorted(notes, key=lambda note: note.at)),
@@ -170,13 +170,12 @@ def plain_name(comment: Comment) -> str:
 
 def _relocated(reasons: Sequence[Reason], plain: str) -> list[Stretch]:
     """Find evidence, whose offsets are those of the markup, in the text that the markup shows."""
-    found = []
+    moved = []
     for reason in reasons:
-        for one in reason.evidence:
-            start = plain.find(one.text) if one.field == "content" and one.text else -1
-            if start >= 0:
-                found.append(Stretch(start, start + len(one.text), one.weight, reason.label))
-    return sorted(found, key=lambda one: -abs(one.weight))
+        places = [(plain.find(one.text), one) for one in reason.evidence if one.field == "content" and one.text]
+        found = tuple(replace(one, start=at, end=at + len(one.text)) for at, one in places if at >= 0)
+        moved.append(replace(reason, evidence=found))
+    return marks.stretches(moved)
 
 
 def place(permalink: str) -> str:
@@ -184,6 +183,16 @@ def place(permalink: str) -> str:
     parts = urlsplit(permalink)
     text = f"{parts.netloc}{parts.path}".rstrip("/") or permalink
     return text if len(text) <= 60 else f"{text[:36]}\u2026{text[-22:]}"
+
+
+def score_views(verdict: Verdict) -> tuple[ScoreView, ...]:
+    """Return each score as number and word."""
+    return tuple(_score(label, score) for label, score in sorted(verdict.scores.items()))
+
+
+def reason_views(verdict: Verdict) -> tuple[ReasonView, ...]:
+    """Return the strongest reasons as sentences."""
+    return tuple(_reason(one) for one in verdict.reasons[:REASONS_SHOWN])
 
 
 def _score(label: str, score: float) -> ScoreView:
@@ -205,12 +214,7 @@ def _with_copies(
         return view
     rows = [_copy(comment, places, view.comment, around) for comment, places in present]
     rows.sort(key=lambda row: (not row.is_odd, row.percent, row.comment.created_at))
-    return _replaced(view, tuple(rows), _about([comment for comment, _ in present]))
-
-
-def _replaced(view: CardView, copies: tuple[CopyView, ...], about: str) -> CardView:
-    fields = {name: getattr(view, name) for name in CardView.__slots__}
-    return CardView(**{**fields, "copies": copies, "copies_about": about})
+    return replace(view, copies=tuple(rows), copies_about=_about([comment for comment, _ in present]))
 
 
 def _copy(comment: Comment, places: int, leader: Comment, around: Surroundings) -> CopyView:

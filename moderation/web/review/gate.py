@@ -24,7 +24,7 @@ from moderation.web.review import marks, texts, times
 
 bp = Blueprint("review", __name__, url_prefix="/review")
 OPEN_ENDPOINTS = {"review.login", "review.sign_in"}
-LARGE_ENDPOINTS = {"review.save_settings": 1024 * 1024, "review.preview": 1024 * 1024}  # Word lists are long.
+LARGE_ENDPOINTS = {"review.save_settings": 1024 * 1024}  # Word lists are long.
 POLICY = "; ".join(
     (
         "default-src 'none'",

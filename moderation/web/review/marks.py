@@ -19,7 +19,9 @@ from moderation.core.reasons import Evidence, Reason
 from moderation.web.review.texts import say
 
 STRONG_WEIGHT = 0.8  # Logits; from about here on one stretch moves a middling score by a fifth.
-MIN_WEIGHT = 0.05  # Less is noise to a reader.
+STRONG_SHARE = 0.35  # Of the strongest stretch's weight: what stands out depends on what stands beside it.
+LEAST_WEIGHT = 0.05  # Less is noise to a reader.
+LEAST_SHARE = 0.15
 MARKS_AT_MOST = 40  # On one text.
 LINES_SHOWN = 24
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -57,22 +59,28 @@ class Stretch:
     end: int
     weight: float
     label: str
+    is_strong: bool = False
 
 
 def stretches(reasons: Iterable[Reason], field: str = "content") -> list[Stretch]:
     """Return the evidence of all reasons in one field, the strongest first."""
     found = [
-        Stretch(one.start, one.end, one.weight, reason.label)
-        for reason in reasons
-        for one in reason.evidence
-        if one.field == field and _counts(one, reason)
+        (reason, one) for reason in reasons for one in reason.evidence if one.field == field and one.start < one.end
     ]
-    return sorted(found, key=lambda one: -abs(one.weight))[:MARKS_AT_MOST]
+    strongest = max((abs(one.weight) for _, one in found), default=0.0)
+    kept = [_stretch(reason, one, strongest) for reason, one in found if _counts(reason, one, strongest)]
+    return sorted(kept, key=lambda one: -abs(one.weight))[:MARKS_AT_MOST]
 
 
-def _counts(evidence: Evidence, reason: Reason) -> bool:
+def _counts(reason: Reason, evidence: Evidence, strongest: float) -> bool:
     # A list's hit has no weight: it decides by itself.
-    return abs(evidence.weight) >= MIN_WEIGHT or not reason.code.startswith("model-")
+    is_hit = not reason.code.startswith("model-")
+    return is_hit or abs(evidence.weight) >= max(LEAST_WEIGHT, LEAST_SHARE * strongest)
+
+
+def _stretch(reason: Reason, evidence: Evidence, strongest: float) -> Stretch:
+    is_strong = evidence.weight == 0 or abs(evidence.weight) >= max(STRONG_WEIGHT, STRONG_SHARE * strongest)
+    return Stretch(evidence.start, evidence.end, evidence.weight, reason.label, is_strong)
 
 
 def legible(text: str | None, found: Sequence[Stretch] = ()) -> Markup:
@@ -98,7 +106,7 @@ def _segments(length: int, found: Sequence[Stretch]) -> list[tuple[int, int, Str
 
 
 def _marked(inner: str, stretch: Stretch) -> str:
-    strength = "strong" if abs(stretch.weight) >= STRONG_WEIGHT or stretch.weight == 0 else "weak"
+    strength = "strong" if stretch.is_strong else "weak"
     direction = "for" if stretch.weight < 0 else "against"
     title = say(f"mark.{direction}.{strength}", label=say(f"label.{stretch.label}"))
     return f'<mark class="{direction} {strength}" title="{escape(title)}">{inner}</mark>'
