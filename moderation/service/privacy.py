@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from moderation.core.comment import Comment, Status
-from moderation.core.errors import StoreUnavailable
+from moderation.core.errors import NotFound, StoreUnavailable
 from moderation.core.site import Site
 from moderation.service.events import audit_entry
 from moderation.service.submissions import Clock
@@ -63,8 +64,9 @@ class Privacy:
         comments = labels = authors = 0
         for author_id in author_ids:
             for comment in self._comments.get_many(site.name, self._archive.author_comment_ids(site.name, author_id)):
-                labels += self.forget(site, comment.id, who=who)
-                comments += 1
+                with suppress(NotFound):  # Somebody else has forgotten it meanwhile.
+                    labels += self.forget(site, comment.id, who=who)
+                    comments += 1
             authors += self._archive.forget_author(site.name, author_id, now=self._now())
         if comments or authors:
             self._archive.rewrite_log()

@@ -19,7 +19,8 @@ from moderation.store.records import document, dump
 from moderation.store.writes import DAY_MS
 
 LABEL_PAGE = 500
-ERASED_DAYS = 3650
+TRIM_LABELS = 10_000  # In one round; the worker comes again.
+ERASED_DAYS = 3650  # So long an import cannot bring an erased person back.
 AUDIT_ENTRIES = 1_000_000  # Per site; the oldest go first.
 
 
@@ -90,12 +91,15 @@ class Archive:
         return found
 
     def forget_author(self, site: str, author_id: str, *, now: datetime) -> bool:
-        """Remove an author's counters and remember that the id was erased; True if it was known."""
+        """Remove an author's counters and remember that the id was erased; True if it was known.
+
+        The index of their comments empties as these are removed; what came meanwhile stays in it, for the next time.
+        """
         keys = SiteKeys(site)
 
         def write(client: redis.Redis) -> list[Any]:
             pipeline = client.pipeline(transaction=True)
-            pipeline.delete(keys.author(author_id), keys.author_comments(author_id))
+            pipeline.delete(keys.author(author_id))
             pipeline.zadd(keys.erased, {author_id: to_milliseconds(now)})
             rows: list[Any] = pipeline.execute()
             return rows
@@ -151,14 +155,20 @@ class Archive:
         return bool(reply)
 
     def trim(self, site: str, *, now: datetime, labels_days: int) -> None:
-        """Drop what has outlived its time: index entries of expired labels, old erasures, the oldest audit entries."""
+        """Drop what has outlived its time: labels, their index entries, old erasures, the oldest audit entries."""
         keys = SiteKeys(site)
         gone = to_milliseconds(now - timedelta(days=labels_days))
         erased = to_milliseconds(now - timedelta(days=ERASED_DAYS))
 
+        ids: list[str] = self._connection.call(
+            lambda client: client.zrangebyscore(keys.labels, "-inf", gone, start=0, num=TRIM_LABELS)
+        )
+
         def write(client: redis.Redis) -> None:
-            pipeline = client.pipeline(transaction=False)
-            pipeline.zremrangebyscore(keys.labels, "-inf", gone)
+            pipeline = client.pipeline(transaction=True)
+            if ids:  # A site that shortened the time has labels whose own time would let them stay.
+                pipeline.delete(*(keys.label(one) for one in ids))
+                pipeline.zrem(keys.labels, *ids)
             pipeline.zremrangebyscore(keys.erased, "-inf", erased)
             pipeline.xtrim(keys.audit, maxlen=AUDIT_ENTRIES, approximate=True)
             pipeline.execute()
