@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+
 from model.artifact import ModelRefused, load_model
 from model.registry import current_directory
 from model.serving import Judgement, Model, Span
 from model.serving import Thresholds as ModelThresholds
-
 from moderation.core.comment import Submission
 from moderation.core.errors import ModelUnavailable
 from moderation.core.policy import Thresholds

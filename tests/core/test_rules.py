@@ -81,7 +81,7 @@ def test_links_are_counted_against_the_sites_limit() -> None:
 
     assert "too-many-links" in evaluate(submission(text))
     assert "too-many-links" not in evaluate(submission(text), links_allowed=4)
-    assert "It has 4 links; the site allows 3." in evaluate(submission(text))["too-many-links"].detail
+    assert "Links: 4; the site allows 3." in evaluate(submission(text))["too-many-links"].detail
 
 
 def test_links_in_markup_count() -> None:
