@@ -70,7 +70,7 @@ class Accounts:
     """Knows who may moderate; safe for threads.
 
     Args:
-        hasher: With other costs than argon2-cffi's defaults (RFC 9106, low memory); older hashes are renewed at sign-in.
+        hasher: With other costs than argon2-cffi's (RFC 9106, low memory); older hashes are renewed at sign-in.
     """
 
     def __init__(

@@ -8,13 +8,15 @@ one, so that a group cannot drift from one text to another.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 PLACES = 16
 ALIKE_PLACES = 13
 BANDS = 4  # With at most three places unequal, at least one of four bands of four places is equal.
-CANDIDATES = 64  # Groups looked at for each band, so that hostile texts cannot make joining slow.
+CLOSE_PLACES = 15  # Close enough not to look for a closer group.
+CANDIDATES = 16  # Groups looked at for each band, so that hostile texts cannot make joining slow.
 
 Sketch = tuple[int, ...]
 
@@ -47,12 +49,20 @@ class CopyGroups:
     def _nearest(self, sketch: Sketch) -> tuple[Group | None, int]:
         best: Group | None = None
         most = ALIKE_PLACES - 1
+        for group in self._candidates(sketch):
+            agreeing = agreement(sketch, group.sketch)
+            if agreeing > most:
+                best, most = group, agreeing
+            if agreeing >= CLOSE_PLACES:
+                break
+        return best, most
+
+    def _candidates(self, sketch: Sketch) -> list[Group]:
+        found: dict[int, Group] = {}
         for band in _bands(sketch):
             for group in self._bands.get(band, ())[:CANDIDATES]:
-                agreeing = agreement(sketch, group.sketch)
-                if agreeing > most:
-                    best, most = group, agreeing
-        return best, most
+                found[id(group)] = group
+        return list(found.values())
 
     def _open(self, sketch: Sketch) -> Group:
         group = Group(sketch)
@@ -81,7 +91,7 @@ class CopyGroups:
 
 def agreement(one: Sketch, other: Sketch) -> int:
     """Return how many places of two sketches are equal."""
-    return sum(a == b for a, b in zip(one, other, strict=True))
+    return sum(map(operator.eq, one, other))
 
 
 def _bands(sketch: Sketch) -> Iterator[tuple[int, Sketch]]:

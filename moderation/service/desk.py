@@ -2,14 +2,16 @@
 
 Owns a small index of each site's queue in this process. It follows the audit stream, so that a request reads only what
 changed since the last one; the queue in the store stays the truth, and every decision is checked against that. Bounded:
-at most ``MAX_ENTRIES`` of the oldest pending comments are indexed, ``FILL`` new ones a request.
+at most ``MAX_ENTRIES`` of the oldest pending comments are indexed, and no request spends
+``FILL_SECONDS`` or more on reading new ones.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from moderation.core.comment import Comment, Status, to_milliseconds
@@ -23,7 +25,8 @@ from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
 
 MAX_ENTRIES = 20_000
-FILL = 1_500  # Comments read into the index by one request: about 100 ms.
+FILL_SECONDS = 0.1  # What one request may spend on reading more of the queue into the index.
+FILL_BATCH = 100
 CHANGES = 5_000  # Changes followed one by one; beyond that the index starts afresh.
 SEARCHED_CHARACTERS = 2_000  # Of each text, by the text filter.
 MEMBERS_SHOWN = 50  # Copies on one card; further ones make the next card.
@@ -77,28 +80,40 @@ class SiteIndex:
         """Forget everything."""
         self.entries: dict[str, Entry] = {}
         self.groups = CopyGroups()
+        self.reasons: Counter[str] = Counter()
         self.position: str | None = None
 
     def put(self, entry: Entry, sketch: Sketch | None) -> None:
         """Remember a pending comment in place of its earlier version."""
         self.drop(entry.id)
         self.entries[entry.id] = entry
+        self.reasons.update(entry.codes)
         self.groups.add(entry.id, sketch)
 
     def drop(self, comment_id: str) -> None:
         """Forget a comment that is not pending any more."""
-        if self.entries.pop(comment_id, None) is not None:
+        entry = self.entries.pop(comment_id, None)
+        if entry is not None:
+            self.reasons.subtract(entry.codes)
             self.groups.remove(comment_id)
 
 
 class Desk:
-    """Lays out pending comments; safe for threads."""
+    """Lays out pending comments; safe for threads.
 
-    def __init__(self, comments: Comments, queue: Queue, reviews: Reviews, *, sketch: SketchOf) -> None:
+    Args:
+        sketch: Makes the sketch of a text; raises ModelUnavailable where that is not possible.
+        timer: Seconds from any start, for keeping within ``FILL_SECONDS``.
+    """
+
+    def __init__(
+        self, comments: Comments, queue: Queue, reviews: Reviews, *, sketch: SketchOf, timer: Callable[[], float]
+    ) -> None:
         self._comments = comments
         self._queue = queue
         self._reviews = reviews
         self._sketch = sketch
+        self._timer = timer
         self._indexes: dict[str, SiteIndex] = {}
 
     def sheet(
@@ -118,16 +133,16 @@ class Desk:
             waiting = self._queue.count(site)
             self._refresh(index, waiting)
             found = sorted(matching(index.entries.values(), filters, thresholds), key=sort_key(filters.sort))
-            cards = _cards(found, index.groups, sort_key(filters.sort))
-            page = [card for card in cards if after is None or card.place > after][:limit]
+            page = list(itertools.islice(_cards(found, index.groups, sort_key(filters.sort), after), limit + 1))
+            has_more = len(page) > limit
             return Sheet(
-                cards=tuple(page),
+                cards=tuple(page[:limit]),
                 waiting=waiting,
                 matched=len(found),
                 indexed=len(index.entries),
-                reasons=_count_reasons(index.entries.values()),
+                reasons={code: n for code, n in index.reasons.items() if n},
                 labels=_count_labels(index.entries.values(), thresholds),
-                after=page[-1].place if page and page[-1] is not cards[-1] else None,
+                after=page[limit - 1].place if has_more else None,
                 position=index.position or "",
             )
 
@@ -162,7 +177,11 @@ class Desk:
             index.position = self._reviews.position(index.site)
         ids = self._reviews.pending_ids(index.site, limit=MAX_ENTRIES)
         missing = [one for one in ids if one not in index.entries]
-        self._take(index, missing[:FILL])
+        started = self._timer()
+        for start in range(0, len(missing), FILL_BATCH):
+            self._take(index, missing[start : start + FILL_BATCH])
+            if self._timer() - started > FILL_SECONDS:
+                return
 
     def _sketch_of(self, comment: Comment) -> Sketch | None:
         if not comment.content:
@@ -186,29 +205,27 @@ def _entry(comment: Comment) -> Entry:
     )
 
 
-def _cards(found: list[Entry], groups: CopyGroups, key: Callable[[Entry], Place]) -> list[Card]:
-    """Return cards in the order of their first comments; copies that the filters hide stay hidden."""
+def _cards(
+    found: list[Entry], groups: CopyGroups, key: Callable[[Entry], Place], after: Place | None
+) -> Iterator[Card]:
+    """Yield the cards after a place, in the order of their first comments; copies that the filters hide stay hidden."""
     waiting = {entry.id for entry in found}
-    cards = []
     for entry in found:
         if entry.id not in waiting:
             continue
         copies = groups.members(entry.id)
-        others = [one for one in copies if one in waiting and one != entry.id][: MEMBERS_SHOWN - 1]
+        others = _others(entry.id, copies, waiting) if len(copies) > 1 else []
         waiting.difference_update((entry.id, *others))
-        cards.append(Card(key(entry), entry.id, tuple((one, copies[one]) for one in (entry.id, *others))))
-    return cards
+        place = key(entry)
+        if after is None or place > after:
+            yield Card(place, entry.id, tuple((one, copies[one]) for one in (entry.id, *others)))
 
 
-def _count_reasons(entries: Iterable[Entry]) -> dict[str, int]:
-    return dict(Counter(code for entry in entries for code in entry.codes))
+def _others(first: str, copies: Mapping[str, int], waiting: set[str]) -> list[str]:
+    return list(itertools.islice((one for one in copies if one in waiting and one != first), MEMBERS_SHOWN - 1))
 
 
 def _count_labels(entries: Iterable[Entry], thresholds: dict[str, Thresholds]) -> dict[str, int]:
-    limits = {label: one.review for label, one in thresholds.items() if one.review is not None}
-    counted: Counter[str] = Counter()
-    for entry in entries:
-        for label, limit in limits.items():
-            if entry.scores.get(label, 0.0) >= limit:
-                counted[label] += 1
-    return dict(counted)
+    limits = [(label, one.review) for label, one in thresholds.items() if one.review is not None]
+    scores = [entry.scores for entry in entries]
+    return {label: sum(one.get(label, 0.0) >= limit for one in scores) for label, limit in limits}
