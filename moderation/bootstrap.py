@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from ulid import ULID
@@ -74,7 +75,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(AccountStore(connection), keyring, now=now),
         acts=Acts(decisions, queue, reviews, now=now, new_id=new_id),
-        desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text)),
+        desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text), timer=time.perf_counter),
         insight=Insight(comments, queue, reviews, archive, now=now),
         reviews=reviews,
         now=now,

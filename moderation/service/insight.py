@@ -7,11 +7,6 @@ kind. Refuses to change anything.
 from __future__ import annotations
 
 import itertools
-import itertools
-import itertools
-import itertools
-import itertools
-import itertools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
