@@ -55,7 +55,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # Before the first web page, so bef
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 StatusWord = Literal["approved", "pending", "rejected"]
-Time = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+Time = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST), AfterValidator(lambda at: at.astimezone(UTC))]
 Weight = Annotated[float, Field(allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0)]
 
@@ -165,17 +165,18 @@ def parse_row(line: bytes, *, site: Site, services: Services) -> Imported:
     """
     if len(line) > ROW_LIMIT_BYTES:
         raise MalformedBody("The line is longer than 1 MiB.")
-    if _is_exported(line):
-        return _exported(parse_body(ExportedRow, line), site)
-    return _foreign(parse_body(ForeignRow, line), site, services)
-
-
-def _is_exported(line: bytes) -> bool:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        if isinstance(_author_of(line), dict):
+            return _exported(parse_body(ExportedRow, line), site)
+        return _foreign(parse_body(ForeignRow, line), site, services)
+    except (MalformedBody, ValueError, RecursionError):
         raise MalformedBody("The line is not valid JSON in UTF-8, or it is nested too deeply.") from None
-    return isinstance(row, dict) and isinstance(row.get("author"), dict)
+
+
+def _author_of(line: bytes) -> object:
+    """Return what tells the two kinds of rows apart: an author is an object in one, a name in the other."""
+    row = json.loads(line)
+    return row.get("author") if isinstance(row, dict) else None
 
 
 def _exported(row: ExportedRow, site: Site) -> Imported:

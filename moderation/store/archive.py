@@ -15,7 +15,7 @@ import redis
 from moderation.core.comment import Comment, Status, to_milliseconds
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
-from moderation.store.records import document, dump
+from moderation.store.records import document, dump, verdict_json
 from moderation.store.writes import DAY_MS
 
 LABEL_PAGE = 500
@@ -150,7 +150,9 @@ class Archive:
         """Take the text of a rejected comment away; ``comment`` comes without it. False if it changed meanwhile."""
         keys = SiteKeys(site)
         reply = self._connection.run(
-            "blank", [keys.comment(comment.id), keys.rejected_at], [comment.id, document(comment), comment.version]
+            "blank",
+            [keys.comment(comment.id), keys.rejected_at],
+            [comment.id, document(comment), comment.version, verdict_json(comment.verdict)],
         )
         return bool(reply)
 
