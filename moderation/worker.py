@@ -100,7 +100,13 @@ class Worker:
     def __init__(self, services: Services, transport: Transport, *, claim_seconds: float = CLAIM_SECONDS) -> None:
         self._services = services
         self._outbox = Outbox(services.connection)
-        self._courier = Courier(services.sites, self._outbox, transport, now=services.now)
+        self._courier = Courier(
+            services.sites,
+            self._outbox,
+            transport,
+            now=services.now,
+            callback_keys=services.keyring.derived("callback"),
+        )
         self._traffic = Traffic()
         self._claim_seconds = claim_seconds
         self._claims: dict[str, Delivery] = {}
@@ -201,9 +207,7 @@ class Worker:
             return False
         site = self._services.sites.read(name)
         url = site.policy.webhook_url
-        if url is None:
-            self._outbox.discard(name)
-        elif site.webhook_disabled is not None:
+        if url is not None and site.webhook_disabled is not None:
             self._traffic.pause(name, until=time.monotonic() + DISABLED_SECONDS)
         else:
             token = uuid4().hex
@@ -211,7 +215,7 @@ class Worker:
                 self._start(site, url, delivery)
         return False
 
-    def _start(self, site: Site, url: str, delivery: Delivery) -> None:
+    def _start(self, site: Site, url: str | None, delivery: Delivery) -> None:
         self._claims[delivery.token + delivery.id] = delivery
         was_in_trouble = self._traffic.start(site.name)
         # Daemon threads: an endpoint that is slow to answer must not hold up the end of the process.
@@ -219,7 +223,7 @@ class Worker:
             target=self._deliver, args=(site, url, delivery, was_in_trouble), name="webhook", daemon=True
         ).start()
 
-    def _deliver(self, site: Site, url: str, delivery: Delivery, was_in_trouble: bool) -> None:
+    def _deliver(self, site: Site, url: str | None, delivery: Delivery, was_in_trouble: bool) -> None:
         outcome = Outcome("error", 0.0)
         until = time.monotonic() + self._claim_seconds
         try:
@@ -230,7 +234,7 @@ class Worker:
         finally:
             self._finish(site, delivery, outcome, was_in_trouble)
 
-    def _settle(self, url: str, delivery: Delivery, outcome: Outcome, *, until: float) -> None:
+    def _settle(self, url: str | None, delivery: Delivery, outcome: Outcome, *, until: float) -> None:
         """Write the outcome down, and again while the store is away and the claim lasts."""
         while True:
             try:

@@ -47,8 +47,8 @@ def event_for(
     """
     if comment.callback is None and site.policy.webhook_url is None:
         return None
-    if comment.callback is not None and comment.status is Status.PENDING and kind != RESTORED:
-        return None  # The client that gave the callback was told in the answer that the comment waits.
+    if comment.callback is not None and comment.status is Status.PENDING:
+        return None  # A callback can say spam or ham only; that the comment waits, its client knows.
     event = webhook_event(kind, comment, message_id=new_id(), at=at)
     return event if comment.callback is None else {**event, "callback": comment.callback}
 

@@ -42,6 +42,7 @@ class Delivery:
         attempts: How many were made before.
         body: As it was when the event happened.
         token: The claim; it must come with what became of the message.
+        callback: Sealed address that is told instead of the site's webhook, or None.
     """
 
     site: str
@@ -50,6 +51,7 @@ class Delivery:
     attempts: int
     body: dict[str, Any]
     token: str
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,6 @@ class Outbox:
             for start in range(0, len(ids), BATCH)
         )
 
-    def discard(self, site: str) -> None:
-        """Drop all messages of a site that has no webhook any more."""
-        keys = SiteKeys(site)
-        self._connection.call(lambda client: client.delete(keys.outbox, keys.due, keys.deliveries))
-
     def trim(self, site: str, *, keep: int = MAX_STREAM) -> int:
         """Drop the oldest messages that were not taken up, beyond ``keep``, and return how many."""
         key = SiteKeys(site).outbox
@@ -182,8 +179,9 @@ class Outbox:
 
 
 def _delivery_of(site: str, message_id: str, attempts: int, raw: str, token: str) -> Delivery:
-    body = json.loads(raw)["body"]
-    return Delivery(site, message_id, str(body["data"].get("id")), attempts, body, token)
+    event = json.loads(raw)
+    body = event["body"]
+    return Delivery(site, message_id, str(body["data"].get("id")), attempts, body, token, event.get("callback"))
 
 
 Heads = list[tuple[str, float]]

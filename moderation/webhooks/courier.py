@@ -6,13 +6,15 @@ with a reason, and its messages wait until an operator enables it again. Refuses
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 
@@ -21,7 +23,9 @@ from moderation.core.site import Site
 from moderation.service.events import timestamp
 from moderation.service.sites import SiteDirectory
 from moderation.store.outbox import Delivery, Outbox
+from moderation.webhooks.callbacks import CALLBACK_HEADERS, callback_form
 from moderation.webhooks.schedule import DELAYS, next_delay, retry_after_seconds
+from moderation.webhooks.sealing import unseal
 from moderation.webhooks.signing import encode, signed_headers
 from moderation.webhooks.transport import Answer, NoAnswer, Transport
 
@@ -53,8 +57,15 @@ class Courier:
     """Sends messages and settles them; safe for threads."""
 
     def __init__(
-        self, sites: SiteDirectory, outbox: Outbox, transport: Transport, *, now: Callable[[], datetime]
+        self,
+        sites: SiteDirectory,
+        outbox: Outbox,
+        transport: Transport,
+        *,
+        now: Callable[[], datetime],
+        callback_keys: Sequence[bytes] = (),
     ) -> None:
+        self._callback_keys = callback_keys
         self._sites = sites
         self._outbox = outbox
         self._transport = transport
@@ -78,11 +89,29 @@ class Courier:
         body = {"type": TEST_EVENT, "timestamp": timestamp(self._now()), "data": {"site": site.name}}
         return self.send(site, url, message_id=message_id, body=body)
 
-    def attempt(self, site: Site, url: str, delivery: Delivery) -> Outcome:
+    def call_back(self, delivery: Delivery) -> Answer:
+        """Tell the callback that came with a comment what was decided, as Akismet's clients want to hear it.
+
+        Raises:
+            WebhookRefused: If the callback cannot be unsealed, or the guard does not let us call it.
+            NoAnswer: If no answer came.
+        """
+        callback = json.loads(unseal(self._callback_keys, delivery.callback or ""))
+        form = callback_form(
+            callback["key"], delivery.comment_id, is_spam=delivery.body["data"]["status"] == "rejected"
+        )
+        return self._transport.post(callback["url"], body=urlencode(form).encode(), headers=CALLBACK_HEADERS)
+
+    def attempt(self, site: Site, url: str | None, delivery: Delivery) -> Outcome:
         """Send a claimed message once; never raises for what the endpoint does."""
         started = time.monotonic()
         try:
-            answer = self.send(site, url, message_id=delivery.id, body=delivery.body)
+            if delivery.callback is not None:
+                answer = self.call_back(delivery)
+            elif url is None:
+                return Outcome("no-webhook", 0.0, is_delivered=True)  # It was taken away since the event happened.
+            else:
+                answer = self.send(site, url, message_id=delivery.id, body=delivery.body)
         except NoAnswer as error:
             return Outcome(error.trouble.value, time.monotonic() - started)
         except WebhookRefused:
@@ -95,7 +124,7 @@ class Courier:
             retry_after=retry_after_seconds(answer.status, answer.retry_after, now=self._now()),
         )
 
-    def settle(self, url: str, delivery: Delivery, outcome: Outcome) -> None:
+    def settle(self, url: str | None, delivery: Delivery, outcome: Outcome) -> None:
         """Write down what became of an attempt; safe to repeat.
 
         Raises:
@@ -110,6 +139,10 @@ class Courier:
             log.info("webhook-delivered")
             return
         delay = next_delay(attempts, retry_after_seconds=outcome.retry_after, chance=random.random())
+        if delivery.callback is not None and (delay is None or outcome.is_gone):
+            self._outbox.delivered(delivery, now=self._now())
+            log.error("callback-given-up")
+            return
         if delay is None or outcome.is_gone:
             reason = GONE if outcome.is_gone else f"All {len(DELAYS)} attempts failed; the last one: {outcome.result}."
             self._disable(delivery.site, url, reason)
@@ -118,7 +151,7 @@ class Courier:
         self._outbox.failed(delivery, delay_seconds=delay, now=self._now())
         log.warning("webhook-failed", retry_in_seconds=round(delay))
 
-    def _disable(self, name: str, url: str, reason: str) -> None:
+    def _disable(self, name: str, url: str | None, reason: str) -> None:
         """Stop deliveries to a site, unless it has another endpoint by now, which deserves its own chance."""
         for _ in range(_CONFLICT_ATTEMPTS):
             if self._sites.read(name).policy.webhook_url != url:

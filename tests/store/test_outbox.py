@@ -223,15 +223,6 @@ def test_busy_names_only_sites_with_something_to_send(outbox: Outbox, connection
     assert outbox.busy(["bob-site", SITE]) == []
 
 
-def test_discard_forgets_everything(outbox: Outbox, connection: Connection) -> None:
-    post(connection, event(1), event(2))
-    claim(outbox, limit=1)
-
-    outbox.discard(SITE)
-
-    assert outbox.backlog(SITE).waiting == 0
-
-
 def test_heartbeat_is_seen_and_runs_out(outbox: Outbox, connection: Connection) -> None:
     assert outbox.last_beat() is None
 
