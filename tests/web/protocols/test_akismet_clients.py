@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import akismet
 import httpx
@@ -50,3 +53,12 @@ def test_async_client(live: Live) -> None:
             return [await client.comment_check(**COMMENT), await client.comment_check(**SPAM)]
 
     assert asyncio.run(talk()) == [akismet.CheckResponse.HAM, akismet.CheckResponse.SPAM]
+
+
+def test_example_of_the_documentation(live: Live) -> None:
+    example = Path(__file__).parents[3] / "examples" / "python" / "akismet_client.py"
+
+    command = [sys.executable, str(example), live.url, live.key, BLOG]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout == "SPAM\n"
