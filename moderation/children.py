@@ -46,11 +46,22 @@ class Backoff:
         return delay
 
 
+def sentence(verb: str, title: str) -> str:
+    """Return what a line of the log says, such as ``Started the worker.``"""
+    return f"{verb} the {title}."
+
+
 @dataclass(slots=True)
 class Child:
-    """One process that is started again when it ends."""
+    """One process that is started again when it ends.
+
+    Attributes:
+        name: For programs that read the log.
+        title: For people who do.
+    """
 
     name: str
+    title: str
     arguments: Sequence[str]
     environ: Mapping[str, str]
     kept: tuple[int, ...] = ()
@@ -67,7 +78,7 @@ class Child:
             pass_fds=self.kept,
             start_new_session=True,
         )
-        log.info("Started.", process=self.name, pid=self.process.pid)
+        log.info(sentence("Started", self.title), process=self.name, pid=self.process.pid)
 
     def look(self) -> int | None:
         """Return the exit status if it has just ended, and note when to start it again."""
@@ -76,7 +87,7 @@ class Child:
         status = self.process.returncode
         self.process = None
         delay = self.backoff.ended(time.monotonic())
-        log.warning("Ended; starting it again.", process=self.name, status=status, delay_seconds=round(delay, 1))
+        log.warning(sentence("Restarting", self.title), process=self.name, status=status, delay_seconds=round(delay, 1))
         return status
 
     def is_due(self) -> bool:
@@ -88,13 +99,13 @@ class Child:
         process = self.process
         if process is None:
             return
-        log.info("Stopping.", process=self.name)
+        log.info(sentence("Stopping", self.title), process=self.name)
         with suppress(ProcessLookupError):
             process.terminate()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            log.warning("Did not stop in time; ending it.", process=self.name)
+            log.warning(sentence("Killing", self.title), process=self.name)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -93,7 +93,7 @@ keepalive = 15  # Longer than common proxies keep idle connections to us in use.
 backlog = 512
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  The heartbeat must not touch a disk.
 logger_class = WebLogger
-loglevel = settings.log_level
+loglevel = "warning" if settings.log_level == "info" else settings.log_level  # Its own chatter is for debugging.
 accesslog = None
 control_socket_disable = True
 proc_name = "winnow-web"

@@ -27,6 +27,8 @@ PRIVATE_FIELDS = frozenset(
 )
 _ADDRESS = re.compile(r"[^\s<>\"'=:,;()\[\]]{1,64}(?:@|%40)[^\s<>\"',;()\[\]]{1,255}")
 MASK = "[removed]"
+TIME_FOR_MACHINES = "iso"
+TIME_FOR_PEOPLE = "%H:%M:%S"
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 Stream = Literal["stdout", "stderr"]
 
@@ -40,8 +42,9 @@ def configure(settings: Settings, *, stream: Stream = "stdout", level: str | Non
         level: Replaces the level of the settings.
     """
     number = LEVELS[level or settings.log_level]
-    shared = _shared_processors()
-    renderer = _renderer(settings.log_format, stream)
+    is_for_machines = _is_for_machines(settings.log_format, stream)
+    shared = _shared_processors(TIME_FOR_MACHINES if is_for_machines else TIME_FOR_PEOPLE)
+    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if is_for_machines else for_people
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -60,21 +63,34 @@ def configure(settings: Settings, *, stream: Stream = "stdout", level: str | Non
     root.setLevel(max(number, logging.INFO))
 
 
-def _shared_processors() -> list[Processor]:
+def _shared_processors(time_format: str) -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.TimeStamper(fmt=time_format, utc=time_format == TIME_FOR_MACHINES, key="at"),
         describe_exception,
         drop_private,
     ]
 
 
-def _renderer(log_format: str, stream: Stream) -> Processor:
-    is_terminal = getattr(sys, stream).isatty()
-    if log_format == "json" or (log_format == "auto" and not is_terminal and stream == "stdout"):
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=is_terminal, timestamp_key="at", pad_event_to=0)
+def _is_for_machines(log_format: str, stream: Stream) -> bool:
+    if log_format == "auto":
+        return stream == "stdout" and not sys.stdout.isatty()
+    return log_format == "json"
+
+
+def for_people(_: object, __: str, event: EventDict) -> str:
+    """Return a line for a terminal: the time of day, the sentence, and the facts behind it."""
+    at, level, said = event.pop("at"), str(event.pop("level")), event.pop("event")
+    event.pop("logger", None)
+    facts = "  ".join(f"{name}={value}" for name, value in event.items() if value is not None)
+    loud = "" if level in {"info", "debug"} else f"{level.upper()}: "
+    return printable(f"{at}  {loud}{said}" + (f"  ({facts})" if facts else ""))
+
+
+def printable(line: str) -> str:
+    """Return a line without control characters, which could forge others or move a terminal's cursor."""
+    return "".join(ch if ch.isprintable() else " " for ch in line)
 
 
 class _CurrentStream(logging.StreamHandler):  # type: ignore[type-arg]

@@ -80,14 +80,15 @@ class Supervisor:
     def _start(self) -> None:
         settings = self._settings
         self._listener = listen(settings.host, settings.port)
+        log.info("Starting.", url=self.url, data_dir=str(settings.data_dir))
         url = self._start_store()
         load_keyring(settings)
         metrics = settings.metrics_dir
         shutil.rmtree(metrics, ignore_errors=True)
         make_private_directory(metrics)
         environ = child_environ(settings, url=url, listener=self._listener.fileno())
-        web = Child("web", WEB_COMMAND, environ, kept=(self._listener.fileno(),))
-        self._children = [web, Child("worker", WORKER_COMMAND, environ)]
+        web = Child("web", "web processes", WEB_COMMAND, environ, kept=(self._listener.fileno(),))
+        self._children = [web, Child("worker", "worker", WORKER_COMMAND, environ)]
         web.start()
 
     def _start_store(self) -> str:
@@ -105,7 +106,7 @@ class Supervisor:
         self._store_backoff.started(time.monotonic())
         with self._signals.impatience():  # A large file may load for minutes; Ctrl-C must not wait for it.
             store.start()
-        log.info("Started.", process="store", pid=store.pid)
+        log.info("Started the store.", process="store", pid=store.pid)
 
     def _tend(self) -> None:
         self._tend_store()
@@ -130,7 +131,7 @@ class Supervisor:
         now = time.monotonic()
         if self._store_backoff.due_at <= self._store_backoff.started_at:
             delay = self._store_backoff.ended(now)
-            log.warning("Ended; starting it again.", process="store", status=store.poll(), delay_seconds=delay)
+            log.warning("Restarting the store.", process="store", status=store.poll(), delay_seconds=delay)
         if now < self._store_backoff.due_at:
             return
         try:
@@ -172,7 +173,7 @@ class Supervisor:
         if self._listener is not None:
             self._listener.close()
         if self._store is not None:
-            log.info("Stopping.", process="store")
+            log.info("Stopping the store.", process="store")
             self._store.close(patience_seconds=USERS_STOP_SECONDS)
         log.info("Stopped.", seconds=round(time.monotonic() - began, 2))
 

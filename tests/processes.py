@@ -78,6 +78,14 @@ class Serving:
         """Return the lines of one event."""
         return [line for line in self.lines() if line["event"] == event]
 
+    def acts(self, verb: str, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the lines about what was done to one child, or to any."""
+        return [
+            line
+            for line in self.lines()
+            if line["event"].startswith(f"{verb} the ") and name in {None, line["process"]}
+        ]
+
     def ready(self, seconds: float = 30.0) -> dict[str, Any]:
         """Wait until it says that it is ready."""
         wait_for(lambda: self.events("Ready.") or self.process.poll() is not None, seconds=seconds, what="readiness")
@@ -91,11 +99,11 @@ class Serving:
 
     def pid(self, name: str) -> int:
         """Return the process id of the latest child of that name."""
-        return int([line for line in self.events("Started.") if line["process"] == name][-1]["pid"])
+        return int(self.acts("Started", name)[-1]["pid"])
 
     def starts(self, name: str) -> int:
         """Return how often a child was started."""
-        return len([line for line in self.events("Started.") if line["process"] == name])
+        return len(self.acts("Started", name))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to stop and return how many seconds that took."""
@@ -121,7 +129,7 @@ def serving(data_dir: Path, *arguments: str, environ: Mapping[str, str] | None =
         if process.poll() is None:
             process.kill()
             process.wait()
-        for line in service.events("Started."):
+        for line in service.acts("Started"):
             end(int(line["pid"]), str(data_dir))
 
 

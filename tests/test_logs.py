@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_line_breaks_cannot_forge_a_line(written: Callable[[], str]) -> None:
     structlog.get_logger().info("One.", site='x"}\n{"event": "forged"')
 
     assert len(lines(written)) == 1
+
+
+@pytest.mark.usefixtures("written")
+def test_terminal_gets_short_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log_format="console"))
+
+    structlog.get_logger().info("Started the store.", pid=7, url=None)
+    structlog.get_logger().warning("Oops.", detail="a\x1b[2J\nb")
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  Started the store\.  \(pid=7\)", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  WARNING: Oops\.  \(detail=a \[2J b\)", second)
 
 
 def test_level_is_kept(written: Callable[[], str]) -> None:

@@ -56,8 +56,8 @@ def test_stops_in_order(tmp_path: Path) -> None:
         assert service.stop() < STOP_SECONDS
 
         assert service.process.returncode == 0
-        assert [line["process"] for line in service.events("Stopping.")] == ["web", "worker", "store"]
-        assert not service.events("Did not stop in time; ending it.")
+        assert [line["process"] for line in service.acts("Stopping")] == ["web", "worker", "store"]
+        assert not service.acts("Killing")
         assert not any(is_running(pid) for pid in pids)
 
 
@@ -94,7 +94,7 @@ def test_killed_child_comes_back_by_itself(tmp_path: Path, name: str) -> None:
         wait_for(lambda: is_ready(service), seconds=10, what="answer")
         with store(tmp_path / "data") as client:
             assert client.get("acknowledged") == b"1"
-        (line,) = service.events("Ended; starting it again.")
+        (line,) = service.acts("Restarting")
         assert (line["process"], line["status"]) == (name, -9)
 
 
@@ -214,20 +214,13 @@ def test_outside_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
     environ = {"WINNOW_REDIS_URL": url, "WINNOW_SECRET_KEY_FILE": str(outside.secret_path)}
 
     with serving(tmp_path / "data", environ=environ) as service:
-        address = wait_for(lambda: listening(service), seconds=20, what="address")
-        assert wait_for(lambda: fetch(f"{address}/readyz"), seconds=20, what="answer") == 503
+        address = wait_for(lambda: service.events("Starting."), seconds=20, what="address")[0]["url"]
+        assert wait_for(lambda: fetch(f"{address}/readyz"), seconds=60, what="answer") == 503
 
         with running_store(outside):
             assert service.ready(20)
             # The other web process may still answer for the store for half a second.
             wait_for(lambda: is_ready(service), seconds=5, what="answer")
-
-
-def listening(service: Serving) -> str | None:
-    for line in service.lines():
-        if match := re.match(r"Listening at: (http://\S+)", line["event"]):
-            return match[1]
-    return None
 
 
 def test_log_lines_are_json_and_hold_no_address(tmp_path: Path) -> None:
