@@ -1,4 +1,7 @@
-"""The Python package ``akismet``, unmodified, talking to Winnow: python akismet_client.py https://winnow.example KEY BLOG_URL"""
+"""The Python package ``akismet``, unmodified, talking to Winnow.
+
+Usage: python akismet_client.py https://winnow.example KEY https://blog.example
+"""
 
 import sys
 
