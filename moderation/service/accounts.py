@@ -89,12 +89,12 @@ class Accounts:
 
     def _hash(self, password: str) -> str:
         with self._slots:
-            return self._hasher.hash(password)
+            return self._hasher.hash(_bytes(password))
 
     def _is_right(self, stored: str, password: str) -> bool:
         with self._slots:
             try:
-                return self._hasher.verify(stored, password)
+                return self._hasher.verify(stored, _bytes(password))
             except argon2.exceptions.VerificationError:
                 return False
 
@@ -108,7 +108,7 @@ class Accounts:
         if role is Role.MODERATOR and not sites:
             faults.append(Fault("/sites", "no-site", "A moderator works on at least one site."))
         if faults:
-            raise InvalidInput("The moderator cannot be added.", faults)
+            raise _invalid("The moderator cannot be added", faults)
         now = self._now()
         account = Account(
             name=name, role=role, sites=sites, password=self._hash(password), created_at=now, valid_from=now
@@ -149,7 +149,7 @@ class Accounts:
         account = self._store.get(name)
         faults = password_faults(password, name)
         if faults:
-            raise InvalidInput("The password cannot be used.", faults)
+            raise _invalid("The password cannot be used", faults)
         account = replace(account, password=self._hash(password), valid_from=self._now(), disabled_at=None)
         self._store.replace(account)
         self._end_all(name)
@@ -224,7 +224,7 @@ class Accounts:
         return subjects
 
     def _subject(self, *parts: str) -> str:
-        message = "\0".join(parts).encode("utf-8", "surrogatepass")
+        message = _bytes("\0".join(parts))
         return hmac.new(self._throttle_key, message, hashlib.sha256).hexdigest()[:32]
 
     def _start(self, account: Account, device: str) -> SignedIn:
@@ -276,8 +276,17 @@ class Accounts:
         self._store.end_sessions(name, [session.digest for session in self._store.sessions(name)])
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
+
+
+def _invalid(what: str, faults: list[Fault]) -> InvalidInput:
+    """Return the error with its details in the sentence, since a command line shows no more than that."""
+    return InvalidInput(f"{what}: {' '.join(fault.detail for fault in faults)}", faults)
 
 
 def _name_faults(name: str) -> list[Fault]:
