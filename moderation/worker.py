@@ -156,7 +156,8 @@ class Worker:
             return False  # It stays due.
         except Exception:
             _log.exception("chore-failed", chore=chore.name)
-        self._note_outage(False, chore.name)
+        if chore.name == "heartbeat":  # The one that surely asked the store.
+            self._note_outage(False, chore.name)
         chore.next_at = time.monotonic() + (0.0 if has_more else chore.every_seconds)
         return True
 

@@ -17,17 +17,20 @@ from moderation import bootstrap
 from moderation.cli import rows
 from moderation.config import Settings
 from moderation.core.comment import RejectReason, Ruling, Submission
+from moderation.scoring import Scorer
 from moderation.service.decisions import Judgment
 from moderation.service.importing import Importer
 from moderation.service.services import Services
 from moderation.store.keys import SiteKeys
 from tests.cli.commands import Commands
+from tests.keyword_model import KeywordModel
 
 ADDRESS = "Mallory.Example+blog@Example.ORG"
 
 
 @pytest.fixture
-def winnow(settings: Settings, store_url: str) -> Commands:
+def winnow(settings: Settings, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    monkeypatch.setattr(Scorer, "model", KeywordModel())
     commands = Commands(settings, store_url)
     for name in ("alice-site", "bob-site"):
         commands.json("site", "add", name, f"https://{name}.example")

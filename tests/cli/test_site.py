@@ -14,15 +14,18 @@ from moderation.cli.comments import comments as comments_group
 from moderation.cli.site import printable
 from moderation.cli.site import site as site_group
 from moderation.config import Settings
+from moderation.scoring import Scorer
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
 from moderation.store.outbox import Outbox
 from tests.cli.commands import Commands
+from tests.keyword_model import KeywordModel
 from tests.receiver import Receiver, Reply
 
 
 @pytest.fixture
-def winnow(settings: Settings, store_url: str) -> Commands:
+def winnow(settings: Settings, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    monkeypatch.setattr(Scorer, "model", KeywordModel())
     return Commands(settings, store_url)
 
 
