@@ -162,6 +162,7 @@ def parse_row(line: bytes, *, site: Site, services: Services) -> Imported:
 
     Raises:
         InvalidInput: With every fault of the line.
+        ModelUnavailable: If the row needs a verdict and there is no classifier.
     """
     if len(line) > ROW_LIMIT_BYTES:
         raise MalformedBody("The line is longer than 1 MiB.")
@@ -244,7 +245,12 @@ def _decision(row: DecisionRow | None) -> Decision | None:
 
 
 def _foreign(row: ForeignRow, site: Site, services: Services) -> Imported:
-    """Judge a comment of another system; a status or a decision that came with it stands above the verdict."""
+    """Judge a comment of another system; a status or a decision that came with it stands above the verdict.
+
+    Raises:
+        ModelUnavailable: Rather than fill the queue with thousands of comments that were not scored.
+    """
+    _ = services.scorer.model
     lenient = replace(site, policy=replace(site.policy, email_required=False))
     submission = submission_of(row, site=lenient, keyring=services.keyring)
     verdict = services.judge.verdict(submission, Context(), site.policy)

@@ -151,7 +151,7 @@ class SiteKeys:
 
     @property
     def deliveries(self) -> str:
-        """Hash: webhook message id -> attempts, claim and message; ``q:`` and a comment id -> its message ids in order."""
+        """Hash: webhook message id -> attempts, claim, message; ``q:`` and a comment id -> its message ids in order."""
         return self._key("deliveries")
 
     def day(self, day: str) -> str:

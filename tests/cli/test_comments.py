@@ -17,6 +17,7 @@ from moderation import bootstrap
 from moderation.cli import rows
 from moderation.config import Settings
 from moderation.core.comment import RejectReason, Ruling, Submission
+from moderation.core.errors import ModelUnavailable
 from moderation.scoring import Scorer
 from moderation.service.decisions import Judgment
 from moderation.service.importing import Importer
@@ -386,3 +387,17 @@ def test_complaints_are_limited(winnow: Commands) -> None:
 
     assert len([line for line in result.stderr.splitlines() if line.startswith("-:")]) == 100
     assert "500 refused" in result.stdout
+
+
+def test_import_without_a_classifier_stops_before_the_first_row(
+    winnow: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Scorer) -> None:
+        raise ModelUnavailable("There is no classifier.")
+
+    monkeypatch.setattr(Scorer, "model", property(broken))
+
+    said = winnow.refused("comments", "import", "alice-site", "-", stdin=lines(foreign(1), foreign(2)), code=1)
+
+    assert said == "winnow: There is no classifier.\n"
+    assert exported(winnow) == []
