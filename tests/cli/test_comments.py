@@ -401,3 +401,19 @@ def test_import_without_a_classifier_stops_before_the_first_row(
 
     assert said == "winnow: There is no classifier.\n"
     assert exported(winnow) == []
+
+
+def test_comment_decided_during_an_export_is_not_missed(winnow: Commands, services: Services) -> None:
+    bring_in(winnow, foreign(1, status="approved"), foreign(2, status="pending"))
+    site = services.sites.read("alice-site")
+    (waiting,) = (row["id"] for row in exported(winnow) if row["status"] == "pending")
+    seen: list[dict[str, Any]] = []
+
+    for row in services.privacy.export(site, rows.export_row):
+        if not seen:
+            services.decisions.decide(site, waiting, Judgment(ruling=Ruling.APPROVE, moderator="Alice"))
+        seen.append(row)
+
+    assert waiting in [row["id"] for row in seen]
+    assert bring_in(winnow, *seen, site="bob-site")["imported"] >= 2
+    assert {row["id"]: row["status"] for row in exported(winnow, "bob-site")}[waiting] == "approved"
