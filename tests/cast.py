@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -36,12 +37,24 @@ def submission(
 
 def everything_in(url: str) -> dict[str, Any]:
     """Return all keys of a store with their values."""
-    readers = {
-        "string": lambda client, key: client.get(key),
-        "hash": lambda client, key: client.hgetall(key),
-        "zset": lambda client, key: dict(client.zrange(key, 0, -1, withscores=True)),
-        "set": lambda client, key: sorted(client.smembers(key)),
-        "stream": lambda client, key: client.xrange(key),
+    readers: dict[str, Callable[[Any, str], Any]] = {
+        "string": lambda pipe, key: pipe.get(key),
+        "hash": lambda pipe, key: pipe.hgetall(key),
+        "zset": lambda pipe, key: pipe.zrange(key, 0, -1, withscores=True),
+        "set": lambda pipe, key: pipe.smembers(key),
+        "stream": lambda pipe, key: pipe.xrange(key),
     }
     with redis.Redis.from_url(url, decode_responses=True) as client:
-        return {key: readers[client.type(key)](client, key) for key in sorted(client.scan_iter(count=1000))}
+        keys = sorted(client.scan_iter(count=1000))
+        kinds = client.pipeline(transaction=False)
+        for key in keys:
+            kinds.type(key)
+        values = client.pipeline(transaction=False)
+        for key, kind in zip(keys, kinds.execute(), strict=True):
+            readers[kind](values, key)
+        found = dict(zip(keys, values.execute(), strict=True))
+    return {key: dict(value) if _is_scored(value) else value for key, value in found.items()}
+
+
+def _is_scored(value: object) -> bool:
+    return isinstance(value, list) and all(len(pair) == 2 and isinstance(pair[1], float) for pair in value)
