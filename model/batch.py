@@ -4,14 +4,16 @@ Owns the limits on lengths and the encoding; what a feature is lives in `model.h
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from model import hashing as h
-from model.normalise import kernel
+from model.normalise import kernel, large_kernel
 
 Codes = npt.NDArray[np.uint32]
+CODE: Final = np.dtype(np.uint32)
 
 
 def encode_one(text: str, author: str, url: str) -> tuple[Codes, tuple[int, int, int]]:
@@ -19,14 +21,11 @@ def encode_one(text: str, author: str, url: str) -> tuple[Codes, tuple[int, int,
 
     A URL that the text contains counts once, as part of the text. Lone surrogates pass: they are code points too.
     """
-    if len(text) > h.TEXT_LIMIT:
-        text = text[: h.TEXT_LIMIT]
-    if author or url:
-        author, url = author[: h.AUTHOR_LIMIT], "" if url in text else url[: h.URL_LIMIT]
-        joined = text + author + url
-    else:
-        joined = text
-    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+    if not author and not url and len(text) <= h.TEXT_LIMIT:
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), CODE), (len(text), 0, 0)
+    text = text[: h.TEXT_LIMIT]
+    author, url = author[: h.AUTHOR_LIMIT], "" if url in text else url[: h.URL_LIMIT]
+    codes = np.frombuffer((text + author + url).encode("utf-32-le", "surrogatepass"), CODE)
     return codes, (len(text), len(author), len(url))
 
 
@@ -42,7 +41,7 @@ def encode_rows(rows: Sequence[tuple[str, str, str]]) -> tuple[Codes, npt.NDArra
     return np.frombuffer("".join(parts).encode("utf-32-le", "surrogatepass"), np.uint32), lengths
 
 
-@kernel
+@large_kernel
 def score_rows(codes, lengths, tables, weights):  # type: ignore[no-untyped-def]
     """Return the logits of many comments, shape (rows, 2)."""
     logits = np.empty((lengths.shape[0], 2), np.float64)
@@ -55,18 +54,19 @@ def score_rows(codes, lengths, tables, weights):  # type: ignore[no-untyped-def]
     return logits
 
 
-@kernel
+@large_kernel
 def find_rows(codes, lengths, tables):  # type: ignore[no-untyped-def]
     """Return the features of many comments for training.
 
     Returns:
-        The distinct keys of all rows, uint32; where each row ends among them, int64 (rows + 1); and the sizes of each
-        row's groups, int32 (rows, GROUP_COUNT).
+        The keys of all rows, sorted within a row, uint32; where each row ends among them, int64 (rows + 1); the sizes
+        of each row's groups, int32 (rows, GROUP_COUNT); and the sums of squared counts of their distinct features.
     """
     count = lengths.shape[0]
     keys = np.empty(4 * codes.size + 64 * count + 64, np.uint32)
     ends = np.zeros(count + 1, np.int64)
     sizes = np.empty((count, h.GROUP_COUNT), np.int32)
+    squares = np.zeros((count, h.GROUP_COUNT), np.int64)
     start = 0
     for row in range(count):
         one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
@@ -77,8 +77,22 @@ def find_rows(codes, lengths, tables):  # type: ignore[no-untyped-def]
             wider = np.empty(2 * (ends[row] + total), np.uint32)
             wider[: ends[row]] = keys[: ends[row]]
             keys = wider
-        keys[ends[row] : ends[row] + total] = found.keys[:total]
+        own = np.sort(found.keys[:total])
+        keys[ends[row] : ends[row] + total] = own
         ends[row + 1] = ends[row] + total
         sizes[row] = found.sizes[: h.GROUP_COUNT]
+        _sum_squares(own, squares[row])
         start = end
-    return keys[: ends[count]], ends, sizes
+    return keys[: ends[count]], ends, sizes, squares
+
+
+@kernel
+def _sum_squares(ordered, squares):  # type: ignore[no-untyped-def]
+    """Add the squared count of each distinct key to its group."""
+    at = 0
+    while at < ordered.size:
+        end = at + 1
+        while end < ordered.size and ordered[end] == ordered[at]:
+            end += 1
+        squares[np.int64(ordered[at]) >> h.GROUP_SHIFT] += (end - at) ** 2
+        at = end

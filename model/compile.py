@@ -25,13 +25,14 @@ def compile_serving() -> None:
 def compile_training() -> None:
     """Compile what training calls on top of serving."""
     from model.batch import encode_rows, find_rows
-    from model.solver import fit_logistic
+    from model.solver import Rows, decide, fit_logistic
 
     tables = load_tables()
     tables.setflags(write=False)
     codes, lengths = encode_rows([("good", "", ""), ("bad", "", "")])
-    keys, ends, sizes = find_rows(codes, lengths, tables)
-    fit_logistic(keys, ends, sizes, np.array([0, 1], np.int8), np.ones(2), epochs=1)
+    rows = Rows(*find_rows(codes, lengths, tables))
+    fitted = fit_logistic(rows, np.array([0, 1], np.int8), np.ones(2), epochs=1)
+    decide(np.arange(2), rows, np.ones(hashing.GROUP_COUNT), fitted[0])
 
 
 def main() -> None:

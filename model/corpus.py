@@ -19,10 +19,13 @@ import numpy.typing as npt
 from model.batch import encode_rows, find_rows
 from model.dataset import LABELS, DatasetError, Row, read_rows
 from model.disguise import disguise
+from model.hashing import GROUP_COUNT
 from model.recipe import DataSet, Recipe
+from model.solver import Rows
 from model.tables import load_tables
 
 BLOCK_ROWS: Final = 2000
+_NOTHING: Final = np.empty((0, GROUP_COUNT), np.int32), np.empty((0, GROUP_COUNT), np.int64)
 UNKNOWN: Final = -1
 GRAMMAR: Final = "grammar"
 LINK_PATTERN: Final = re.compile(r"https?://|\bwww\.|<a\s|\[url", re.IGNORECASE)
@@ -47,7 +50,7 @@ class Corpus:
     """Features and labels of rows.
 
     Attributes:
-        keys, ends, sizes: See `model.solver.fit_logistic`.
+        rows: Their features.
         truth: By training label, int8 (rows): 0, 1 or -1 for "does not count".
         weights: float64 (rows).
         sets: int16 (rows), the index of a row's set in ``facts``.
@@ -57,9 +60,7 @@ class Corpus:
         facts: One a set.
     """
 
-    keys: npt.NDArray[np.uint32]
-    ends: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int32]
+    rows: Rows
     truth: dict[str, npt.NDArray[np.int8]]
     weights: npt.NDArray[np.float64]
     sets: npt.NDArray[np.int16]
@@ -154,32 +155,28 @@ def _grammar_entries(recipe: Recipe, set_index: int, fold: int) -> Iterator[Entr
 def collect(entries: Iterable[Entry], recipe: Recipe, scratch: Path) -> Corpus:
     """Turn entries into a corpus, block by block."""
     tables = load_tables()
-    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]] = []
+    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
     columns: list[tuple[int, int, float, int, int, bool, str]] = []
     total = 0
     with tempfile.NamedTemporaryFile(dir=scratch, delete=False) as file:
         for block in _blocks(entries):
             texts = [_fields(entry.row, recipe, len(columns) + at) for at, entry in enumerate(block)]
-            keys, ends, sizes = find_rows(*encode_rows(texts), tables)
+            keys, ends, *sizes = find_rows(*encode_rows(texts), tables)
             keys.tofile(file)
-            parts.append((ends[1:] + total, sizes))
+            parts.append((ends[1:] + total, *sizes))
             total += keys.size
             columns.extend(_columns(entry) for entry in block)
     mapped = np.memmap(file.name, np.uint32, "r", shape=(total,)) if total else np.empty(0, np.uint32)
-    ends = np.concatenate([np.zeros(1, np.int64), *(part[0] for part in parts)])
-    sizes = np.concatenate([np.empty((0, 6), np.int32), *(part[1] for part in parts)])
-    return _assemble(np.asarray(mapped), ends, sizes, columns)
+    ends, sizes, squares = (np.concatenate(part) for part in zip((np.zeros(1, np.int64), *_NOTHING), *parts, strict=True))
+    return _assemble(Rows(np.asarray(mapped), ends, sizes, squares), columns)
 
 
 def _assemble(
-    keys: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int32],
-    columns: list[tuple[int, int, float, int, int, bool, str]],
+    rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str]]
 ) -> Corpus:
     spam, toxic, weights, sets, folds, links, languages = zip(*columns, strict=True) if columns else ((),) * 7
     return Corpus(
-        keys, ends, sizes,
+        rows,
         {"spam": np.array(spam, np.int8), "toxic": np.array(toxic, np.int8)},
         np.array(weights, np.float64), np.array(sets, np.int16), np.array(folds, np.int16), np.array(links, np.bool_),
         np.array(languages, np.str_), (),

@@ -1,7 +1,6 @@
 """Evidence in compiled code: which words moved a logit, and by how much.
 
-Every distinct feature's contribution is divided evenly over its occurrences, and an occurrence's over the characters it
-covers; characters are then summed into words. So the parts of a comment, what is said of its shape, and the bias add up
+Every feature's contribution is divided evenly over the characters it covers; characters are then summed into words. So the parts of a comment, what is said of its shape, and the bias add up
 to the logit. Owns the arithmetic only: what a span looks like to a caller is in `model.serving`.
 """
 
@@ -12,49 +11,36 @@ import numpy as np
 from model import hashing as h
 from model import normalise as nm
 from model import tables as t
-from model.normalise import kernel
+from model.normalise import kernel, large_kernel
 
 PHRASE_SHARE: Final = 0.3  # Neighbours this strong, relative to the strongest word, are shown as one phrase.
 PHRASE_WORDS: Final = 8
 LABEL_COUNT: Final = 2
 
 
-@kernel
+@large_kernel
 def contributions(both, weights):  # type: ignore[no-untyped-def]
     """Return what each normalised character and each kind of shape adds to the two logits, float64 arrays."""
     work, found = both
-    values = _occurrence_values(found, weights)
+    scales = h.group_scales(found.sizes, weights)
     by_character = np.zeros((work.counts[nm.LENGTH], LABEL_COUNT), np.float64)
     by_shape = np.zeros((len(h.SHAPE_NAMES), LABEL_COUNT), np.float64)
-    for at in range(found.sizes[h.OCCURRENCES]):
-        index, start, end = found.where[at]
+    for at in range(found.sizes[h.TOTAL]):
+        key = np.int64(found.keys[at])
+        group, slot = key >> h.GROUP_SHIFT, key & h.SLOT_MASK
+        first, second = scales[group, 0] * weights[slot, 0], scales[group, 1] * weights[slot, 1]
+        start, end = found.where[at]
         if end < 0:
-            by_shape[start] += values[index]
+            by_shape[start, 0] += first
+            by_shape[start, 1] += second
             continue
         for k in range(start, end):
-            by_character[k, 0] += values[index, 0] / (end - start)
-            by_character[k, 1] += values[index, 1] / (end - start)
+            by_character[k, 0] += first / (end - start)
+            by_character[k, 1] += second / (end - start)
     return by_character, by_shape
 
 
-@kernel
-def _occurrence_values(found, weights):  # type: ignore[no-untyped-def]
-    """Return what one occurrence of each distinct feature adds to each logit."""
-    total = found.sizes[h.TOTAL]
-    scales = h.group_scales(found.sizes, weights)
-    counts = np.zeros(total, np.int64)
-    for at in range(found.sizes[h.OCCURRENCES]):
-        counts[found.where[at, 0]] += 1
-    values = np.empty((total, LABEL_COUNT), np.float64)
-    for index in range(total):
-        key = np.int64(found.keys[index])
-        group, slot = key >> h.GROUP_SHIFT, key & h.SLOT_MASK
-        values[index, 0] = scales[group, 0] * weights[slot, 0] / counts[index]
-        values[index, 1] = scales[group, 1] * weights[slot, 1] / counts[index]
-    return values
-
-
-@kernel
+@large_kernel
 def cut_tokens(work):  # type: ignore[no-untyped-def]
     """Return the tokens of the work area as rows of (start, end): runs without blanks, or single unspaced characters."""
     n = work.counts[nm.LENGTH]
@@ -74,7 +60,7 @@ def cut_tokens(work):  # type: ignore[no-untyped-def]
     return tokens[:count]
 
 
-@kernel
+@large_kernel
 def token_gains(tokens, by_character):  # type: ignore[no-untyped-def]
     """Return what each token adds to each logit; the blank before a token, and any left at the end, belong to it."""
     gains = np.zeros((tokens.shape[0], LABEL_COUNT), np.float64)
@@ -119,7 +105,7 @@ def _phrase_end(k, label, floor, fields, both):  # type: ignore[no-untyped-def]
     return end
 
 
-@kernel
+@large_kernel
 def strongest(label, limit, fields, both, work):  # type: ignore[no-untyped-def]
     """Return up to ``limit`` phrases of one label as rows of (source start, source end, gain), strongest first."""
     tokens, gains = both
@@ -163,7 +149,7 @@ def field_starts(lengths, work):  # type: ignore[no-untyped-def]
     return author, url
 
 
-@kernel
+@large_kernel
 def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     """Return both logits, the count of undone characters, and the strongest phrases of each label."""
     work, found = h.scan(cps, lengths, tables, True)
@@ -178,7 +164,7 @@ def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     return a, b, work.counts[nm.UNDONE], first, second
 
 
-@kernel
+@large_kernel
 def explain(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
     """Return all tokens as (source start, source end), their gains for both labels, and the gains of the shape."""
     work, found = h.scan(cps, lengths, tables, True)

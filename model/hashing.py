@@ -1,8 +1,8 @@
 """Hashed features in compiled code: which features a normalised comment has, once each.
 
 One function, `scan`, makes the features for training, for scores and for evidence, so they cannot drift. A feature is a
-key: its group above bit 24 and its slot below. Groups are binary (a feature counts once) and a group is scaled by
-``multiplier / sqrt(its size)``, so long texts do not drown short ones.
+key: its group above bit 24 and its slot below. A group is scaled by ``multiplier / sqrt(its size)``, so long texts do
+not drown short ones. A feature that comes twice counts twice: telling repeats apart would cost more than all the rest.
 """
 
 from typing import Final, NamedTuple
@@ -12,19 +12,21 @@ import numpy.typing as npt
 
 from model import normalise as nm
 from model import tables as t
-from model.normalise import kernel
+from model.normalise import kernel, large_kernel
 
-CHARS, WORDS, PAIRS, SHAPE, AUTHOR, URL = range(6)
-GROUP_COUNT: Final = 6
-GROUP_NAMES: Final = ("chars", "words", "pairs", "shape", "author", "url")
+CHARS, WORDS, PAIRS, SHAPE, LINKS, AUTHOR, URL = range(7)
+GROUP_COUNT: Final = 7
+GROUP_NAMES: Final = ("chars", "words", "pairs", "shape", "links", "author", "url")
 SHAPE_NAMES: Final = (
-    "length", "capitals", "digits", "symbols", "several links", "disguised characters", "lines", "long number",
+    "length", "capitals", "digits", "symbols", "links", "disguised characters", "lines", "long number",
     "exclamation marks", "HTML",
 )  # fmt: skip
+LINK_KINDS: Final = (4, 9)
 GROUP_SHIFT: Final = 24
 SLOT_MASK: Final = (1 << GROUP_SHIFT) - 1
+GROUP_SHIFT_32, SLOT_MASK_32 = np.uint32(GROUP_SHIFT), np.uint32(SLOT_MASK)  # Unsigned indices need no check of sign.
 
-NGRAM_MIN, NGRAM_MAX = 2, 5
+NGRAM_MIN, NGRAM_MAX = 2, 4
 TEXT_LIMIT: Final = 65_536  # Code points read of a text; bodies are smaller (DESIGN §6).
 AUTHOR_LIMIT: Final = 256
 URL_LIMIT: Final = 2_048
@@ -36,107 +38,75 @@ SEED_AUTHOR, SEED_URL = np.uint64(0x1_0001), np.uint64(0x2_0003)
 SLOT_DROP: Final = np.uint64(64 - 20)
 HALF: Final = np.uint64(32)
 
-REVISION: Final = 1  # Raised with every change of what features are; models of another revision are refused.
+REVISION: Final = 3  # Raised with every change of what features are; models of another revision are refused.
 SLOT_BITS: Final = 20
 SLOT_COUNT: Final = 1 << SLOT_BITS
 
 
 class Found(NamedTuple):
-    """The features found in one comment.
+    """The features found in one comment, in the order of their appearance; a feature that comes twice is there twice.
 
     Attributes:
-        keys: Distinct keys in order of first appearance; ``sizes[GROUP_COUNT]`` of them.
-        table: Open-addressing table of 1 + index into keys; its size is a power of two.
-        sizes: Distinct features a group, then their total, the number of occurrences, and the probing seed.
-        where: Occurrences as (index into keys, start, end) of normalised characters; no rows when not recorded.
+        keys: ``sizes[TOTAL]`` of them.
+        sizes: Features a group, then their total.
+        where: The normalised characters each covers, as (start, end); no rows when not recorded.
     """
 
     keys: npt.NDArray[np.uint32]
-    table: npt.NDArray[np.uint32]
     sizes: npt.NDArray[np.int64]
     where: npt.NDArray[np.int32]
 
 
-TOTAL, OCCURRENCES, SEED = GROUP_COUNT, GROUP_COUNT + 1, GROUP_COUNT + 2
+TOTAL: Final = GROUP_COUNT
 
 
 @kernel
-def make_found(work, tables, records):  # type: ignore[no-untyped-def]
-    """Allocate room for every feature the work area can give; ``records`` keeps the occurrences too."""
-    room = 7 * work.counts[nm.LENGTH] + 64
-    size = 64
-    while size < room:
-        size *= 2
-    sizes = np.zeros(GROUP_COUNT + 3, np.int64)
-    sizes[SEED] = tables[t.AT_SEED]
-    return Found(
-        np.empty(room, np.uint32), np.zeros(size, np.uint32), sizes, np.empty((room if records else 0, 3), np.int32)
-    )
+def make_found(work, records):  # type: ignore[no-untyped-def]
+    """Allocate room for every feature the work area can give; ``records`` keeps their places too."""
+    room = (NGRAM_MAX + 3) * work.counts[nm.LENGTH] + 64
+    where = np.empty((room if records else 0, 2), np.int32)
+    return Found(np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64), where)
 
 
 @kernel
 def _key(group, h):  # type: ignore[no-untyped-def]
-    return (group << GROUP_SHIFT) | np.int64(((h ^ (h >> HALF)) * MIX) >> SLOT_DROP)
-
-
-@kernel
-def _place(key, total, seed, keys_table):  # type: ignore[no-untyped-def]
-    """Return the index of ``key`` among the first ``total`` keys, after adding it if it is new (the index is total)."""
-    keys, table = keys_table
-    mask = table.size - 1
-    place = ((key * seed) >> 13) & mask
-    while table[place] != 0:
-        index = np.int64(table[place]) - 1
-        if keys[index] == key:
-            return index
-        place = (place + 1) & mask
-    keys[total] = key
-    table[place] = total + 1
-    return total
+    return np.uint32((group << GROUP_SHIFT) | np.int64(((h ^ (h >> HALF)) * MIX) >> SLOT_DROP))
 
 
 @kernel
 def _add(group, h, start, end, found):  # type: ignore[no-untyped-def]
     """Note the feature with hash ``h`` that covers normalised characters ``start`` to ``end``."""
-    sizes = found.sizes
-    index = _place(_key(group, h), sizes[TOTAL], sizes[SEED], (found.keys, found.table))
-    if index == sizes[TOTAL]:
-        sizes[TOTAL] = index + 1
-        sizes[group] += 1
+    at = found.sizes[TOTAL]
+    found.keys[at] = _key(group, h)
     if found.where.shape[0] > 0:
-        _record(index, start, end, found)
+        found.where[at, 0] = start
+        found.where[at, 1] = end
+    found.sizes[TOTAL] = at + 1
+    found.sizes[group] += 1
 
 
-@kernel
-def _record(index, start, end, found):  # type: ignore[no-untyped-def]
-    at = found.sizes[OCCURRENCES]
-    found.where[at, 0] = index
-    found.where[at, 1] = start
-    found.where[at, 2] = end
-    found.sizes[OCCURRENCES] = at + 1
-
-
-@kernel
+@large_kernel
 def scan_characters(start, stop, group, seed, work_found):  # type: ignore[no-untyped-def]
-    """Add the 2- to 5-grams of the normalised characters ``start`` to ``stop``."""
+    """Add the 2- to 4-grams of the normalised characters ``start`` to ``stop``."""
     work, found = work_found
-    chars, both = work.chars, (found.keys, found.table)
-    probing, records = found.sizes[SEED], found.where.shape[0] > 0
+    chars, keys, where = work.chars, found.keys, found.where
+    records = where.shape[0] > 0
     before = found.sizes[TOTAL]
-    total = before
+    at = before
     for i in range(start, stop - 1):
         h = (seed ^ np.uint64(chars[i])) * PRIME
         for end in range(i + 1, min(i + NGRAM_MAX, stop)):
             h = ((h ^ (h >> HALF)) ^ np.uint64(chars[end])) * PRIME
-            index = _place(_key(group, h), total, probing, both)
-            total += index == total
+            keys[at] = _key(group, h)
             if records:
-                _record(index, i, end + 1, found)
-    found.sizes[TOTAL] = total
-    found.sizes[group] += total - before
+                where[at, 0] = i
+                where[at, 1] = end + 1
+            at += 1
+    found.sizes[TOTAL] = at
+    found.sizes[group] += at - before
 
 
-@kernel
+@large_kernel
 def scan_words(start, stop, groups, seed, work_found):  # type: ignore[no-untyped-def]
     """Add the words of a range and, where ``groups[1]`` is not negative, the pairs of neighbours.
 
@@ -197,12 +167,12 @@ def _share(part, whole):  # type: ignore[no-untyped-def]
 @kernel
 def _add_shape(kind, level, found):  # type: ignore[no-untyped-def]
     h = ((SEED_SHAPE ^ np.uint64(kind)) * PRIME ^ np.uint64(level)) * PRIME
-    _add(SHAPE, h, kind, -1, found)
+    _add(LINKS if kind in LINK_KINDS else SHAPE, h, kind, -1, found)
 
 
-@kernel
+@large_kernel
 def scan_shape(work_found):  # type: ignore[no-untyped-def]
-    """Add what is true of a text as a whole. A single link is deliberately none of it: it must not decide."""
+    """Add what is true of a text as a whole. What is said of links has a group of its own, which a recipe can mute."""
     work, found = work_found
     c = work.counts
     length = c[nm.LETTERS] + c[nm.DIGITS] + c[nm.SYMBOLS]
@@ -210,8 +180,7 @@ def scan_shape(work_found):  # type: ignore[no-untyped-def]
     _add_shape(1, _share(c[nm.UPPERS], c[nm.LETTERS]) if c[nm.LETTERS] >= 8 else 11, found)
     _add_shape(2, _share(c[nm.DIGITS], length), found)
     _add_shape(3, _share(c[nm.SYMBOLS], length), found)
-    if c[nm.LINKS] > 1:
-        _add_shape(4, _level(c[nm.LINKS] - 1), found)
+    _add_shape(4, _level(c[nm.LINKS]), found)
     if c[nm.UNDONE] > 0:
         _add_shape(5, _level(c[nm.UNDONE]), found)
     _add_shape(6, _level(c[nm.LINES]), found)
@@ -221,7 +190,7 @@ def scan_shape(work_found):  # type: ignore[no-untyped-def]
         _add_shape(9, 1, found)
 
 
-@kernel
+@large_kernel
 def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
     """Normalise a comment and find its features.
 
@@ -244,7 +213,7 @@ def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
     end_author = work.counts[nm.LENGTH]
     if n_url > 0:
         nm.read_field(cps, n_text + n_author, n_text + n_author + n_url, tables, work)
-    found = make_found(work, tables, records)
+    found = make_found(work, records)
     scan_shape((nm.Work(work.chars, work.origin, work.kinds, shape), found))
     both = (work, found)
     scan_characters(0, end_text, CHARS, SEED_CHARS, both)
@@ -254,7 +223,7 @@ def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
     return both
 
 
-@kernel
+@large_kernel
 def _scan_name(start, end, group, seed, both):  # type: ignore[no-untyped-def]
     """Add the features of the author's name or address: characters and words in one group, in slots of their own."""
     if end > start:
@@ -274,16 +243,32 @@ def group_scales(sizes, weights):  # type: ignore[no-untyped-def]
     return scales
 
 
-@kernel
+@large_kernel
 def logits(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
     """Return the two logits of a comment; see `model.serving` for the layout of ``weights``."""
     found = scan(cps, lengths, tables, False)[1]
     scales = group_scales(found.sizes, weights)
+    keys = found.keys
     a = np.float64(weights[SLOT_COUNT, 0])
     b = np.float64(weights[SLOT_COUNT, 1])
-    for index in range(found.sizes[TOTAL]):
-        key = np.int64(found.keys[index])
-        group, slot = key >> GROUP_SHIFT, key & SLOT_MASK
+    for at in range(found.sizes[TOTAL]):
+        group, slot = keys[at] >> GROUP_SHIFT_32, keys[at] & SLOT_MASK_32
         a += scales[group, 0] * weights[slot, 0]
         b += scales[group, 1] * weights[slot, 1]
     return a, b
+
+
+@kernel
+def probability(logit):  # type: ignore[no-untyped-def]
+    """Return the logistic function of a logit, without overflow."""
+    if logit >= 0.0:
+        return 1.0 / (1.0 + np.exp(-logit))
+    grown = np.exp(logit)
+    return grown / (1.0 + grown)
+
+
+@large_kernel
+def probabilities(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
+    """Return the two probabilities of a comment."""
+    a, b = logits(cps, lengths, tables, weights)
+    return probability(a), probability(b)

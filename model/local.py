@@ -143,7 +143,7 @@ def _base_label(model: Model, score: str) -> Combined:
 
 def _fit(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats) -> Floats:
     fitted = fit_logistic(
-        corpus.keys, corpus.ends, corpus.sizes, np.maximum(truth, 0), costs, multipliers=multipliers, epochs=EPOCHS
+        corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers, epochs=EPOCHS
     )
     return fitted[0].astype(np.float64)
 
@@ -151,7 +151,7 @@ def _fit(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers
 def _logits(corpus: Corpus, rows: npt.NDArray[np.int64], slots: npt.NDArray[np.float32], multipliers: Floats) -> Floats:
     weights = np.zeros(h.SLOT_COUNT + 1, np.float32)
     weights[: slots.size] = slots
-    logits: Floats = decide(rows, corpus.keys, corpus.ends, corpus.sizes, multipliers, weights)
+    logits: Floats = decide(rows, corpus.rows, multipliers, weights)
     return logits
 
 

@@ -17,8 +17,16 @@ from model.kernel_cache import stamped
 
 
 def kernel(function):  # type: ignore[no-untyped-def]
-    """Compile a function of the serving path; its cached code lives as long as no compiled source changes."""
+    """Compile a small function into its callers, which keeps its counts in registers.
+
+    Cached code of any kernel lives as long as no compiled source changes.
+    """
     return stamped(numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def large_kernel(function):  # type: ignore[no-untyped-def]
+    """Compile a large function once, to be called; compiling it into every caller would take minutes."""
+    return stamped(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 # What is counted while reading one field; indices into ``Work.counts``.
@@ -35,6 +43,7 @@ MARKS_HONEST: Final = 2  # Vietnamese in decomposed form puts two on a letter; a
 KIND_CATEGORY, KIND_SCRIPT_SHIFT, KIND_MASK, ALIKE_SHIFT = 7, 3, 63, 8
 NOT_PLAIN: Final = 7 << t.CATEGORY_SHIFT | 3 << t.COMPAT_SHIFT | 1 << t.EXPANDS_SHIFT | 1 << t.LOOKALIKE_SHIFT
 PLAIN: Final = t.LETTER << t.CATEGORY_SHIFT
+LOWER_ENTRY: Final = PLAIN | t.LATIN << t.SCRIPT_SHIFT  # What the table says of a to z, without the look-up.
 _LANES: Final = (62, 0, 20, 20, 20, 40, 40, 40)  # The counter of a script inside a packed run; 62 is never read.
 
 
@@ -76,7 +85,7 @@ def entry_of(cp, tables):  # type: ignore[no-untyped-def]
     return np.int64(tables[np.int64(tables[t.STAGE_ONE + (safe >> 8)]) + (safe & 255)])
 
 
-@kernel
+@large_kernel
 def read_field(cps, start, stop, tables, work):  # type: ignore[no-untyped-def]
     """Normalise ``cps[start:stop]`` onto the end of the work area, with a blank before and after it."""
     before = work.counts[LENGTH]
@@ -115,7 +124,7 @@ def _read_run(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
             n = _append_blank(n, i, work)
             i += 1
             continue
-        entry = entry_of(cp, tables)
+        entry = LOWER_ENTRY if 97 <= cp <= 122 else entry_of(cp, tables)
         if entry & NOT_PLAIN != PLAIN or _may_be_link(cps, i, stop):
             break
         value = entry & t.VALUE_MASK
@@ -171,7 +180,7 @@ def _add_run(letters, uppers, scripts, counts):  # type: ignore[no-untyped-def]
         counts[DIGIT_RUN] = counts[MARKS] = 0
 
 
-@kernel
+@large_kernel
 def _read_plain(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
     """Read one code point, or the scheme of a link, which is dropped so that it cannot become evidence by itself."""
     folded = cps[i] | 32
@@ -222,7 +231,7 @@ def _is_ascii_word(cp):  # type: ignore[no-untyped-def]
     return 97 <= folded <= 122 or 48 <= cp <= 57
 
 
-@kernel
+@large_kernel
 def _read_tag(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
     """Skip an HTML tag but keep the address in its href; return the index after it. A lone ``<`` is a symbol."""
     end = _tag_end(cps, i, stop)
@@ -262,7 +271,7 @@ def _address_start(cps, i, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@kernel
+@large_kernel
 def _read_entity(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
     """Decode the entities that matter in comments; anything else is an ampersand."""
     end = i + 1
@@ -324,7 +333,7 @@ def _put_blank(i, work):  # type: ignore[no-untyped-def]
     work.counts[LENGTH] = n + 1
 
 
-@kernel
+@large_kernel
 def _emit(cp, i, tables, work):  # type: ignore[no-untyped-def]
     """Append what one source code point becomes, and count what had to be undone for it."""
     entry = entry_of(cp, tables)
@@ -441,7 +450,7 @@ def _settle_widths(work):  # type: ignore[no-untyped-def]
     counts[HIDDEN] = counts[ODD] = counts[FULL] = 0
 
 
-@kernel
+@large_kernel
 def _resolve_lookalikes(start, tables, work):  # type: ignore[no-untyped-def]
     """Give every word that mixes scripts, or imitates Latin in a Latin text, one script."""
     n = work.counts[LENGTH]

@@ -120,8 +120,7 @@ class Model:
     def score(self, text: str, *, author: str = "", url: str = "") -> dict[str, float]:
         """Return the calibrated probability in [0, 1] of each label; a few microseconds for a short comment."""
         codes, lengths = encode_one(text, author, url)
-        logits = hashing.logits(codes, lengths, self.tables, self.weights)
-        return {label: probability_of(logit) for label, logit in zip(self.labels, logits, strict=False)}
+        return dict(zip(self.labels, hashing.probabilities(codes, lengths, self.tables, self.weights), strict=False))
 
     def score_batch(self, rows: Sequence[tuple[str, str, str]]) -> npt.NDArray[np.float64]:
         """Return probabilities, shape (rows, labels), for rows of (text, author, url); equal to `score` one by one."""

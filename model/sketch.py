@@ -10,13 +10,13 @@ import numpy as np
 
 from model import hashing as h
 from model import normalise as nm
-from model.normalise import kernel
+from model.normalise import large_kernel
 
 SKETCH_SIZE: Final = 16
 PIECE: Final = 5
 
 
-@kernel
+@large_kernel
 def sketch(cps, length, tables):  # type: ignore[no-untyped-def]
     """Return the ``SKETCH_SIZE`` smallest hashes, one a permutation, as uint32; all zero for an empty text."""
     work = nm.make_work(length)

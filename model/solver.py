@@ -8,6 +8,7 @@ Source: Yu, Huang and Lin, Dual coordinate descent methods for logistic regressi
 the sub-problem's Newton steps follow its algorithm 5.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numba
@@ -32,10 +33,35 @@ SEED: Final = 1
 Weights = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The features of rows, as `model.batch.find_rows` makes them.
+
+    Attributes:
+        keys: Feature keys of all rows; may be mapped from a file.
+        ends: int64, (rows + 1); row ``i`` has ``keys[ends[i]:ends[i + 1]]``.
+        sizes: int32, (rows, GROUP_COUNT), features a group.
+        squares: int64, (rows, GROUP_COUNT), sums of squared counts of the distinct features.
+    """
+
+    keys: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int32]
+    squares: npt.NDArray[np.int64]
+
+    def scales(self, multipliers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Return what a feature of each group counts in each row."""
+        scales: npt.NDArray[np.float32] = (multipliers / np.sqrt(np.maximum(self.sizes, 1))).astype(np.float32)
+        return scales
+
+    def norms(self, multipliers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the squared length of each row, bias included."""
+        norms: npt.NDArray[np.float64] = 1.0 + (multipliers**2 * self.squares / np.maximum(self.sizes, 1)).sum(axis=1)
+        return norms
+
+
 def fit_logistic(
-    keys: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int32],
+    rows: Rows,
     truth: npt.NDArray[np.int8],
     costs: npt.NDArray[np.float64],
     *,
@@ -46,9 +72,7 @@ def fit_logistic(
     """Fit one label.
 
     Args:
-        keys: Feature keys of all rows.
-        ends: int64, (rows + 1); row ``i`` has ``keys[ends[i]:ends[i + 1]]``.
-        sizes: int32, (rows, GROUP_COUNT).
+        rows: Their features.
         truth: 0 or 1 for each row.
         costs: C of each row, inverse regularisation; a row of cost 0 does not count.
         multipliers: Of each group; 1 unless given.
@@ -63,47 +87,33 @@ def fit_logistic(
         weights, duals = np.zeros(h.SLOT_COUNT + 1, np.float32), np.full(len(truth), -1.0)
     else:
         weights, duals = state[0].copy(), state[1].copy()
-    _prepare((keys, ends, sizes, scale), truth, costs, weights, duals)
+    data = rows.keys, rows.ends, rows.scales(scale), rows.norms(scale)
+    _prepare(data, truth, costs, weights, duals)
     for epoch in range(epochs):
         order = np.random.default_rng([SEED, epoch]).permutation(np.flatnonzero(costs > 0.0))
-        _pass(order, (keys, ends, sizes, scale), truth, costs, (weights, duals))
+        _pass(order, data, truth, costs, (weights, duals))
     return weights, duals
 
 
 @kernel
-def _row_scales(row, data):  # type: ignore[no-untyped-def]
-    sizes, multipliers = data[2], data[3]
-    scales = np.zeros(h.GROUP_COUNT, np.float64)
-    for group in range(h.GROUP_COUNT):
-        if sizes[row, group] > 0:
-            scales[group] = multipliers[group] / np.sqrt(np.float64(sizes[row, group]))
-    return scales
-
-
-@kernel
 def _dot(row, data, weights):  # type: ignore[no-untyped-def]
-    """Return the inner product of a row with the weights, bias included, and the row's squared norm."""
-    keys, ends = data[0], data[1]
-    scales = _row_scales(row, data)
+    """Return the inner product of a row with the weights, bias included."""
+    keys, ends, scales = data[0], data[1], data[2]
     total = np.float64(weights[h.SLOT_COUNT])
-    norm = 1.0
     for at in range(ends[row], ends[row + 1]):
         key = np.int64(keys[at])
-        scale = scales[key >> h.GROUP_SHIFT]
-        total += scale * weights[key & h.SLOT_MASK]
-        norm += scale * scale
-    return total, norm
+        total += scales[row, key >> h.GROUP_SHIFT] * weights[key & h.SLOT_MASK]
+    return total
 
 
 @kernel
 def _step(row, amount, data, weights):  # type: ignore[no-untyped-def]
     """Add ``amount`` times a row to the weights."""
-    keys, ends = data[0], data[1]
-    scales = _row_scales(row, data)
+    keys, ends, scales = data[0], data[1], data[2]
     weights[h.SLOT_COUNT] += amount
     for at in range(ends[row], ends[row + 1]):
         key = np.int64(keys[at])
-        weights[key & h.SLOT_MASK] += amount * scales[key >> h.GROUP_SHIFT]
+        weights[key & h.SLOT_MASK] += amount * scales[row, key >> h.GROUP_SHIFT]
 
 
 @kernel
@@ -125,8 +135,8 @@ def _pass(order, data, truth, costs, state):  # type: ignore[no-untyped-def]
     weights, duals = state
     for row in order:
         sign = 2.0 * truth[row] - 1.0
-        total, norm = _dot(row, data, weights)
-        value = _minimise(duals[row], costs[row], norm, sign * total)
+        total = _dot(row, data, weights)
+        value = _minimise(duals[row], costs[row], data[3][row], sign * total)
         if value != duals[row]:
             _step(row, (value - duals[row]) * sign, data, weights)
             duals[row] = value
@@ -152,10 +162,18 @@ def _minimise(old, cost, norm, slope):  # type: ignore[no-untyped-def]
     return cost - z if flips else z
 
 
+def decide(
+    chosen: npt.NDArray[np.int64], rows: Rows, multipliers: npt.NDArray[np.float64], weights: Weights
+) -> npt.NDArray[np.float64]:
+    """Return the logits of the chosen rows."""
+    scales = rows.scales(multipliers)
+    logits: npt.NDArray[np.float64] = _decide(chosen, (rows.keys, rows.ends, scales, scales[:, 0]), weights)
+    return logits
+
+
 @kernel
-def decide(rows, keys, ends, sizes, multipliers, weights):  # type: ignore[no-untyped-def]
-    """Return the logits of the given rows."""
-    out = np.empty(rows.size, np.float64)
-    for at in range(rows.size):
-        out[at] = _dot(rows[at], (keys, ends, sizes, multipliers), weights)[0]
+def _decide(chosen, data, weights):  # type: ignore[no-untyped-def]
+    out = np.empty(chosen.size, np.float64)
+    for at in range(chosen.size):
+        out[at] = _dot(chosen[at], data, weights)
     return out

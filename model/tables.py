@@ -28,7 +28,7 @@ CATEGORY_SHIFT, SCRIPT_SHIFT, UPPER_SHIFT, COMPAT_SHIFT, EXPANDS_SHIFT, LOOKALIK
 
 # The array starts with a header, then the first stage (one entry a block of 256 code points), then the rest.
 HEADER_SIZE: Final = 16
-AT_KEYS, AT_VALUES, KEY_COUNT, AT_CYRILLIC, AT_SEED = range(5)
+AT_KEYS, AT_VALUES, KEY_COUNT, AT_CYRILLIC = range(4)
 STAGE_ONE: Final = HEADER_SIZE
 BLOCK_COUNT: Final = 0x110000 >> 8
 EXPANSION_LIMIT: Final = 3
@@ -68,19 +68,9 @@ _STRIPPED_BLOCKS: Final = ((0x300, 0x36F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (
 
 
 def load_tables() -> Array:
-    """Return a fresh, writable copy of the table with a random probing seed of this process in its header.
-
-    The seed orders hash-table probes only, never results; it keeps a chosen text from making every probe collide.
-    """
-    tables: Array = np.load(TABLES_FILE, allow_pickle=False).copy()
-    tables[AT_SEED] = int.from_bytes(hashlib.blake2s(str(id(tables)).encode() + _entropy(), digest_size=4).digest()) | 1
+    """Return the shipped table."""
+    tables: Array = np.load(TABLES_FILE, allow_pickle=False)
     return tables
-
-
-def _entropy() -> bytes:
-    import secrets
-
-    return secrets.token_bytes(8)
 
 
 def tables_checksum() -> str:

@@ -107,7 +107,7 @@ def fit_label(corpus: Corpus, name: str, recipe: Recipe, report: Report = lambda
     costs = row_costs(corpus, name, training)
     multipliers = group_multipliers(training)
     state = fit_logistic(
-        corpus.keys, corpus.ends, corpus.sizes, np.maximum(truth, 0), costs, multipliers=multipliers,
+        corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers,
         epochs=training.epochs,
     )  # fmt: skip
     raw = unseen_logits(corpus, name, (costs, multipliers, state), lambda share: report(f"Fitting {name}", share))
@@ -159,11 +159,11 @@ def unseen_logits(
         left_out = counts & (folds == fold)
         rest = np.where(left_out, 0.0, costs)
         weights = fit_logistic(
-            corpus.keys, corpus.ends, corpus.sizes, np.maximum(truth, 0), rest, multipliers=multipliers,
+            corpus.rows, np.maximum(truth, 0), rest, multipliers=multipliers,
             epochs=UNLEARN_EPOCHS, state=state,
         )[0]  # fmt: skip
         rows = np.flatnonzero(left_out)
-        logits[rows] = decide(rows, corpus.keys, corpus.ends, corpus.sizes, multipliers, weights)
+        logits[rows] = decide(rows, corpus.rows, multipliers, weights)
         advance(100 * done // present.size)
     return logits
 
