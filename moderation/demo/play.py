@@ -22,7 +22,7 @@ from moderation.demo.stage import POLL_SECONDS, DemoFailed, Running
 from moderation.store.embedded import running_store
 
 SITE = "demo"
-MODERATOR = "demo"
+MODERATOR = "alice"
 PASSWORD_GROUPS, PASSWORD_GROUP = 4, 5  # 20 characters of 31: 99 bits, and still easy to type.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # Without those that are easily mixed up.
 WEBHOOK_SECONDS = 30.0
