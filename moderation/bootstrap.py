@@ -25,6 +25,7 @@ from moderation.store.accounts import AccountStore
 from moderation.store.archive import Archive
 from moderation.store.comments import Comments
 from moderation.store.connection import Connection
+from moderation.store.outbox import Outbox
 from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
 from moderation.store.sites import Sites
@@ -66,6 +67,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         comments=comments,
         queue=queue,
         archive=archive,
+        outbox=Outbox(connection),
         scorer=scorer,
         judge=judge,
         submissions=submissions,

@@ -20,7 +20,7 @@ import structlog
 from moderation.core.errors import NotFound, StoreUnavailable
 from moderation.core.site import Site
 from moderation.service.services import Services
-from moderation.store.outbox import CLAIM_SECONDS, Delivery, Outbox
+from moderation.store.outbox import CLAIM_SECONDS, Delivery
 from moderation.webhooks.courier import Courier, Outcome
 from moderation.webhooks.traffic import Traffic
 from moderation.webhooks.transport import Transport
@@ -99,7 +99,7 @@ class Worker:
 
     def __init__(self, services: Services, transport: Transport, *, claim_seconds: float = CLAIM_SECONDS) -> None:
         self._services = services
-        self._outbox = Outbox(services.connection)
+        self._outbox = services.outbox
         self._courier = Courier(
             services.sites,
             self._outbox,

@@ -61,12 +61,11 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
 
 def _summary(services: Services, one: Site) -> dict[str, Any]:
-    from moderation.store.outbox import Outbox
 
     webhook = {
         "url": one.policy.webhook_url,
         "disabled": one.webhook_disabled,
-        "waiting": Outbox(services.connection).backlog(one.name).waiting,
+        "waiting": services.outbox.backlog(one.name).waiting,
     }
     keys = [key.id for key in one.keys]
     pending = services.queue.count(one.name)
@@ -226,12 +225,11 @@ def _webhook_url(services: Services, name: str) -> str:
 def _sent_test(services: Services, name: str, url: str) -> Answer:
     from ulid import ULID
 
-    from moderation.store.outbox import Outbox
     from moderation.webhooks.courier import Courier
     from moderation.webhooks.transport import Transport
 
     transport = Transport(allow=services.settings.webhook_allow_networks)
-    courier = Courier(services.sites, Outbox(services.connection), transport, now=services.now)
+    courier = Courier(services.sites, services.outbox, transport, now=services.now)
     return courier.send_test(services.sites.read(name), url, message_id=f"msg_{ULID()}")
 
 
@@ -259,12 +257,11 @@ def webhook_secret(ctx: click.Context, name: str, rotate: bool, as_json: bool) -
 @click.pass_context
 def webhook_enable(ctx: click.Context, name: str, as_json: bool) -> None:
     """Let deliveries go on after they were disabled; what waited goes out at once."""
-    from moderation.store.outbox import Outbox
 
     with opened(ctx) as services:
         _webhook_url(services, name)
         services.sites.set_webhook_disabled(name, None)
-        outbox = Outbox(services.connection)
+        outbox = services.outbox
         outbox.resume(name)
         waiting = outbox.backlog(name).waiting
     if as_json:

@@ -20,6 +20,7 @@ from moderation.service.submissions import Clock, Submissions
 from moderation.store.archive import Archive
 from moderation.store.comments import Comments
 from moderation.store.connection import Connection
+from moderation.store.outbox import Outbox
 from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
 
@@ -34,6 +35,7 @@ class Services:
     comments: Comments
     queue: Queue
     archive: Archive
+    outbox: Outbox
     scorer: Scorer
     judge: Judge
     submissions: Submissions

@@ -76,7 +76,7 @@ class Metrics:
 def _store_registry(services: Services) -> CollectorRegistry:
     """Return gauges of what the store and the scorer say now; a scrape tells what it can while one of them is away."""
     registry = CollectorRegistry()
-    for fill in (_model_gauges, _queue_gauges):
+    for fill in (_model_gauges, _queue_gauges, _webhook_gauges):
         with contextlib.suppress(WinnowError):  # A missing gauge says it; the counters are most wanted just then.
             fill(services, registry)
     return registry
@@ -97,3 +97,16 @@ def _queue_gauges(services: Services, registry: CollectorRegistry) -> None:
     Gauge("winnow_queue_oldest_timestamp_seconds", "Arrival of the longest-waiting one.", registry=registry).set(
         min(oldest, default=0) / 1000
     )
+
+
+def _webhook_gauges(services: Services, registry: CollectorRegistry) -> None:
+    backlogs = [services.outbox.backlog(name) for name in services.sites.names()]
+    waiting = Gauge("winnow_webhooks_waiting", "Webhook messages that were not delivered yet.", registry=registry)
+    waiting.set(sum(backlog.waiting for backlog in backlogs))
+    overdue = Gauge("winnow_webhooks_overdue", "Those of them that could go out now.", registry=registry)
+    overdue.set(sum(backlog.overdue for backlog in backlogs))
+    beat = services.outbox.last_beat()
+    if beat is not None:
+        Gauge("winnow_worker_last_beat_timestamp_seconds", "The worker's last sign of life.", registry=registry).set(
+            beat.timestamp()
+        )

@@ -15,7 +15,6 @@ from moderation.core.errors import StoreUnsafe
 from moderation.service.services import Services
 from moderation.store.checks import StoreFacts, check_store, read_facts
 from moderation.store.connection import Connection
-from moderation.store.outbox import Outbox
 
 # Valkey 9.1.2 is what the wheel brings; 9.1.3 mends a fault of cluster mode only, which Winnow does not use.
 OLDEST_VALKEY = (9, 1, 2)
@@ -89,7 +88,7 @@ def check_model(settings: Settings) -> Finding:
 
 def check_worker(services: Services) -> Iterator[Finding]:
     """Look when the worker last said that it lives, and what waits for it."""
-    outbox = Outbox(services.connection)
+    outbox = services.outbox
     beat = outbox.last_beat()
     if beat is None:
         yield warn("worker", "No worker is running.", "Start `winnow serve`, or `winnow worker` beside your own web.")

@@ -14,7 +14,6 @@ from moderation.core.policy import LABELS, Policy
 from moderation.core.reasons import Action
 from moderation.core.site import Site
 from moderation.service.insight import Preview
-from moderation.store.outbox import Outbox
 from moderation.web.auth import services
 from moderation.web.review import cards, gate, marks, policy_form
 from moderation.web.review.gate import bp
@@ -106,7 +105,7 @@ def test_webhook() -> ResponseReturnValue:
     if url is None:
         return _page(site, fields, sentence=say("settings.webhook.none"), status=HTTPStatus.CONFLICT)
     transport = Transport(allow=services().settings.webhook_allow_networks)
-    courier = Courier(services().sites, Outbox(services().connection), transport, now=services().now)
+    courier = Courier(services().sites, services().outbox, transport, now=services().now)
     try:
         answer = courier.send_test(site, url, message_id=f"msg_test{secrets.token_hex(8)}")
     except (WebhookRefused, NoAnswer) as error:
