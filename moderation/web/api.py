@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from moderation.core.comment import Idempotency, RejectReason, Ruling, Status
+from moderation.core.comment import RejectReason, Ruling, Status
 from moderation.core.errors import Fault, InvalidInput, SiteChanged
 from moderation.core.identity import public_name
 from moderation.core.policy import RateLimit
@@ -33,7 +33,7 @@ from moderation.web.bodies import (
     query,
     rendered,
 )
-from moderation.web.errors import rate_headers
+from moderation.web.errors import UnsupportedBody, rate_headers
 from moderation.web.openapi import Parameter, operation
 from moderation.web.parsing import parse_batch, parse_body, parse_submission
 
@@ -59,13 +59,15 @@ RATE_HEADERS = (("RateLimit-Policy", "The site's limit."), ("RateLimit", "What i
 )
 def submit_comment() -> Response:
     """Accept one submission and return the comment with its verdict."""
-    caller, body = cached_caller(), json_body()
-    key = idempotency(body)
+    caller = cached_caller()
     try:
-        submitted = _submit(caller, body, key)
-    except SiteChanged:
-        caller = services().sites.refreshed(caller)
-        submitted = _submit(caller, body, key)
+        submitted = _submit(caller)
+    except (SiteChanged, InvalidInput, UnsupportedBody):
+        # The site as this process knew it may be outdated: then its key, or what it takes, may be different now.
+        fresh = services().sites.refreshed(caller)
+        if fresh is caller:
+            raise
+        caller, submitted = fresh, _submit(fresh)
     if not submitted.is_replay:
         metrics().submitted(submitted.comment.verdict.action)
     headers = _rate_headers(caller.site.policy.rate_limit, submitted) | _replayed(submitted.is_replay)
@@ -73,9 +75,10 @@ def submit_comment() -> Response:
     return rendered(comment_answer(submitted.comment), HTTPStatus.CREATED, headers)
 
 
-def _submit(caller: Caller, body: bytes, key: Idempotency | None) -> Submitted:
+def _submit(caller: Caller) -> Submitted:
+    body = json_body()
     submission = parse_submission(body, site=caller.site, keyring=services().keyring)
-    return services().submissions.submit(caller.site, submission, idempotency=key)
+    return services().submissions.submit(caller.site, submission, idempotency=idempotency(body))
 
 
 def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, str]:

@@ -10,16 +10,18 @@ from pydantic_core import to_json
 
 from moderation.core.comment import Comment, Idempotency
 from moderation.core.errors import Fault, InvalidInput
+from moderation.core.identity import public_name
 from moderation.core.site import Site
 from moderation.store.queue import Position
 from moderation.web.auth import services
 from moderation.web.cursors import Cursors
 from moderation.web.errors import UnsupportedBody
 from moderation.web.openapi import Parameter
-from moderation.web.parsing import parse_idempotency
+from moderation.web.parsing import FIELD_NAME_SHOWN, parse_idempotency
 
 PAGE_DEFAULT = 20
 PAGE_MAX = 100
+NUMBER_DIGITS = 9
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255},
@@ -67,10 +69,14 @@ def query(**allowed: Callable[[str], Any]) -> dict[str, Any]:
     found, faults = {}, []
     for name, values in request.args.lists():
         if name not in allowed:
-            faults.append(Fault(f"/{name[:64]}", "unknown-parameter", "There is no such parameter."))
+            shown = public_name(name)[:FIELD_NAME_SHOWN]
+            faults.append(Fault(f"/{shown}", "unknown-parameter", "There is no such parameter."))
+            continue
+        if len(values) > 1:
+            faults.append(Fault(f"/{name}", "repeated-parameter", "Give this parameter once."))
             continue
         try:
-            found[name] = allowed[name](values[-1])
+            found[name] = allowed[name](values[0])
         except ValueError as error:
             faults.append(Fault(f"/{name}", "invalid-parameter", str(error)))
     if faults:
@@ -82,7 +88,7 @@ def number(least: int, most: int) -> Callable[[str], int]:
     """Return a parser of whole numbers within bounds."""
 
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= most:
+        if not text.isascii() or not text.isdecimal() or len(text) > NUMBER_DIGITS or not least <= int(text) <= most:
             raise ValueError(f"This is a whole number from {least} to {most}.")
         return int(text)
 

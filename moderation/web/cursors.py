@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -24,7 +26,7 @@ class Cursors:
 
     def make(self, listing: Sequence[str], position: Position) -> str:
         """Return a cursor that goes on after ``position`` in ``listing`` (site, route and filters)."""
-        text = self._serializer.dumps([*listing, position.score, position.comment_id])
+        text = self._serializer.dumps([_digest(listing), position.score, position.comment_id])
         return text if isinstance(text, str) else text.decode()
 
     def read(self, listing: Sequence[str], cursor: str | None) -> Position | None:
@@ -36,9 +38,14 @@ class Cursors:
         if not cursor:
             return None
         try:
-            *made_for, score, comment_id = self._serializer.loads(cursor[:CURSOR_MAX])
+            made_for, score, comment_id = self._serializer.loads(cursor[:CURSOR_MAX])
         except (BadData, ValueError, TypeError):
             raise InvalidCursor("The cursor is not one that this service made.") from None
-        if made_for != list(listing):
+        if made_for != _digest(listing):
             raise InvalidCursor("The cursor belongs to another listing; start again without it.")
         return Position(score, comment_id)
+
+
+def _digest(listing: Sequence[str]) -> str:
+    """Return a short stand-in for a listing: a permalink alone may be longer than any cursor should be."""
+    return hashlib.blake2b(json.dumps(list(listing)).encode(), digest_size=12).hexdigest()

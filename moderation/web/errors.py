@@ -41,6 +41,18 @@ _DETAILS = {
     413: "The body is too large.",
     415: "The body must be application/json.",
 }
+_CODES = {  # Written out, because Python's own phrases change from version to version.
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    411: "length-required",
+    413: "body-too-large",
+    414: "uri-too-long",
+    415: "unsupported-media-type",
+    431: "headers-too-large",
+    500: "internal-error",
+}
 _INTERNAL = "Something went wrong here; the log has it under the request id."
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +127,7 @@ def _problem_of_http(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status < HTTPStatus.BAD_REQUEST:  # A redirect is not a problem.
         return Response(error.get_response(request.environ).get_data(), status, dict(error.get_headers()))
-    code = HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
+    code = _CODES.get(status, "http-error")
     response = problem(status, code, _DETAILS.get(status, HTTPStatus(status).description or _INTERNAL))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

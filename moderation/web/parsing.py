@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from disposable_email_domains import blocklist
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from moderation.core.comment import ANONYMOUS, Idempotency, Submission
 from moderation.core.errors import Fault, InvalidInput, MalformedBody
@@ -87,7 +87,8 @@ def _fault(found: Mapping[str, Any]) -> Fault:
 
 
 def _escaped(part: str | int) -> str:
-    return str(part)[:FIELD_NAME_SHOWN].replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
+    shown = public_name(str(part))[:FIELD_NAME_SHOWN]
+    return shown.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 
 
 def parse_submission(body: bytes, *, site: Site, keyring: Keyring) -> Submission:
@@ -110,7 +111,7 @@ def _raw_faults(body: bytes, site: Site, keyring: Keyring) -> list[Fault]:
     """Return what is wrong with address and network in a body that has other faults too."""
     faults: list[Fault] = []
     try:
-        given = json.loads(body)
+        given = from_json(body)
     except (ValueError, RecursionError):  # A number too long for Python, say; its own fault is named already.
         return faults
     if isinstance(given, dict):

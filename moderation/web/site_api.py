@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
 
 from moderation.core.comment import Submission
-from moderation.core.errors import NotFound
+from moderation.core.errors import InvalidInput, NotFound
 from moderation.core.identicon import identicon
+from moderation.core.policy import Policy
 from moderation.core.reasons import KINDS, Action
-from moderation.core.site import policy_document
+from moderation.core.site import Site, policy_document
 from moderation.web import answers, schemas
 from moderation.web.answers import verdict_answer
 from moderation.web.auth import current_site, services
@@ -44,8 +46,9 @@ def read_site() -> Response:
 )
 def change_site() -> Response:
     """Merge a change into the policy."""
+    name = current_site().name
     given = parse_body(schemas.PolicyIn, json_body())
-    site = services().sites.change_policy(current_site().name, given.model_dump(exclude_unset=True))
+    site = services().sites.change_policy(name, given.model_dump(exclude_unset=True))
     return rendered(policy_document(site.policy, services().judge.thresholds()))
 
 
@@ -59,7 +62,7 @@ def test_site() -> Response:
     """Judge a text under the site's policy, or a changed one; nothing is stored."""
     site = current_site()
     given = parse_body(schemas.SiteTestIn, json_body())
-    policy = services().sites.merged(site.policy, given.policy.model_dump(exclude_unset=True))
+    policy = _tried(site, given.policy)
     submission = Submission(
         content=given.content,
         permalink=site.url,
@@ -70,6 +73,14 @@ def test_site() -> Response:
     verdict = services().submissions.check_one(submission, policy)
     thresholds = policy_document(policy, services().judge.thresholds())["thresholds"]
     return rendered({**verdict_answer(verdict), "thresholds": thresholds})
+
+
+def _tried(site: Site, change: schemas.PolicyIn) -> Policy:
+    try:
+        return services().sites.merged(site.policy, change.model_dump(exclude_unset=True))
+    except InvalidInput as error:
+        faults = [replace(fault, pointer=f"/policy{fault.pointer}") for fault in error.faults]
+        raise InvalidInput(str(error), faults) from None
 
 
 @bp.post("/erasures")
