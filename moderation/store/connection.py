@@ -9,8 +9,7 @@ of one that had in fact succeeded changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from moderation.core.errors import StoreUnavailable
+from moderation.store.lanes import Argument, Lanes, Script
 
 CONNECT_SECONDS = 0.25
 READ_SECONDS = 0.5
@@ -30,9 +30,10 @@ FAILURES_TO_TRIP = 3
 SCRIPTS = Path(__file__).parent / "scripts"
 RETRY_AFTER_SECONDS = 1
 
-Argument = str | int | float | bytes
-# Replies of a server that lives but cannot serve now: starting, read-only replica, out of memory, failing over.
-_REFUSALS = (
+# No reply, and those of a server that cannot serve now: starting, read-only replica, out of memory, failing over.
+_AWAY = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
     redis.exceptions.BusyLoadingError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
@@ -74,7 +75,7 @@ class Connection:
         self.url = url
         self._read_seconds = read_seconds
         self._breaker = Breaker()
-        self._scripts: dict[str, redis.commands.core.Script] = {}
+        self._scripts: dict[str, Script] = {}
 
     @cached_property
     def client(self) -> redis.Redis:
@@ -91,12 +92,18 @@ class Connection:
         )
         return redis.Redis(connection_pool=pool)
 
+    @cached_property
+    def _lanes(self) -> Lanes:
+        return Lanes(self.client.connection_pool)
+
     def close(self) -> None:
         """Drop all connections, as before a fork."""
+        if "_lanes" in self.__dict__:
+            self._lanes.close()
+            del self.__dict__["_lanes"]
         if "client" in self.__dict__:
             self.client.connection_pool.disconnect()
             del self.__dict__["client"]
-            self._scripts.clear()
 
     def call(self, command: Callable[[Any], Any]) -> Any:
         """Run a command, once more if the connection was broken.
@@ -107,39 +114,35 @@ class Connection:
         Raises:
             StoreUnavailable: If the store does not answer within its time limit, or refuses to serve.
         """
+        return self._guarded(lambda: command(self.client))
+
+    def run(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
+        """Run the script ``name`` atomically and return its reply; scripts must be safe to repeat."""
+        script = self._scripts.get(name) or self._load(name)
+        return self._guarded(lambda: self._lanes.run(script, keys, args))
+
+    def _load(self, name: str) -> Script:
+        script = self._scripts[name] = Script.of((SCRIPTS / f"{name}.lua").read_text(encoding="utf-8"))
+        return script
+
+    def _guarded(self, act: Callable[[], Any]) -> Any:
         self._breaker.check()
-        with self._translated():
+        try:
             try:
-                result = command(self.client)
+                result = act()
             except redis.exceptions.TimeoutError:
                 raise
             except redis.exceptions.ConnectionError:
-                result = command(self.client)
-        self._breaker.succeeded()
-        return result
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, *_REFUSALS) as error:
+                result = act()
+        except _AWAY as error:
             self._breaker.failed()
             raise StoreUnavailable("The store does not answer; try again in a second.") from error
         except redis.exceptions.ResponseError as error:
             if not str(error).lstrip("-").startswith(_REFUSAL_WORDS):
                 raise
             raise StoreUnavailable("The store refuses writes for now; try again in a second.") from error
-
-    def run(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
-        """Run the script ``name`` atomically and return its reply; scripts must be safe to repeat."""
-        return self.call(lambda _: self._script(name)(keys=keys, args=args))
-
-    def _script(self, name: str) -> redis.commands.core.Script:
-        script = self._scripts.get(name)
-        if script is None:
-            source = (SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
-            script = self._scripts[name] = self.client.register_script(source)
-        return script
+        self._breaker.succeeded()
+        return result
 
     def ping(self) -> None:
         """Raise StoreUnavailable unless the store answers."""

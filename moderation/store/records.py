@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from moderation.core.comment import (
     Comment,
     Decision,
@@ -41,7 +43,7 @@ _DEFAULTS = {"content_type": "text/plain", "type": "comment", "edited": False}
 
 def dump(value: Any) -> str:
     """Return compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return to_json(value).decode()
 
 
 def document(comment: Comment) -> str:
