@@ -1,36 +1,30 @@
-"""Small models that tests of training, evaluation and benches share: trained in seconds on rows the grammar writes."""
+"""Small models that tests of evaluation and reports share: trained in seconds on rows that the grammar writes."""
 
 import json
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from model import hashing
-from model.batch import encode_rows, find_rows
-from model.dataset import SCORE_OF_LABEL
+from model.artifact import load_model
 from model.grammar import write_rows
+from model.recipe import DataSet, Recipe, Training
 from model.serving import Model, Thresholds
-from model.solver import fit_logistic
-from model.tables import load_tables
+from model.train import train
 
 
 def fit_small(rows: list[dict], *, version: str, labels: Iterable[str] = ("spam",)) -> Model:
-    """Train a model on plain rows, without calibration, with round thresholds."""
-    tables = load_tables()
-    fields = [(row["text"], row.get("author") or "", row.get("url") or "") for row in rows]
-    keys, ends, sizes = find_rows(*encode_rows(fields), tables)
-    weights = np.zeros((hashing.SLOT_COUNT + 1 + hashing.GROUP_COUNT, 2), np.float32)
-    weights[hashing.SLOT_COUNT + 1 :] = 1.0
-    for column, label in enumerate(labels):
-        given = [row["labels"].get(label) for row in rows]
-        costs = np.array([0.0 if value is None else 5.0 for value in given])
-        truth = np.array([value or 0 for value in given], np.int8)
-        weights[: hashing.SLOT_COUNT + 1, column] = fit_logistic(keys, ends, sizes, truth, costs, epochs=6)[0]
-    names = tuple(SCORE_OF_LABEL[label] for label in labels)
-    thresholds: Mapping[str, Thresholds] = {name: Thresholds(0.5, 0.9 if name == "spam" else None) for name in names}
-    return Model(version, names, thresholds, weights, tables)
+    """Train a model the way an operator does, and give it round thresholds."""
+    part = DataSet("rows", "rows.jsonl", dict.fromkeys(labels))
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_jsonl(folder / "rows.jsonl", rows)
+        train(Recipe(version, (part,), Training(epochs=4)), folder, folder / "model")
+        model = load_model(folder / "model")
+    thresholds = {name: Thresholds(0.5, 0.9 if name == "spam" else None) for name in model.labels}
+    return replace(model, thresholds=thresholds)
 
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> Path:

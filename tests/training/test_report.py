@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from model import report, summary
 from model.evaluate import evaluate, to_json
-from tests.training.conftest import fit_small, write_jsonl
+from tests.training.conftest import write_jsonl
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,8 @@ def test_names_from_files_are_escaped(tmp_path, small_model):
     assert "&lt;script&gt;" in page
 
 
-def test_a_version_with_dollar_signs_is_drawn_as_it_is(tmp_path, held_out):
-    odd = fit_small([{"text": "a", "labels": {"spam": 0}}, {"text": "b", "labels": {"spam": 1}}], version="$x$ & <y>")
+def test_a_version_with_dollar_signs_is_drawn_as_it_is(held_out, small_model):
+    odd = replace(small_model, version="$x$ & <y>")
 
     page = report.render(evaluate([held_out], odd))
 

@@ -1,0 +1,1 @@
+"""Speed in figures: each bench prints a table and one JSON line, and ends by itself."""

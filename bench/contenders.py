@@ -1,0 +1,123 @@
+"""The classifiers that the scoring bench compares, all trained on the same rows.
+
+Each is trained here and reduced to two functions: one comment, and many. Owns how each library is called at its
+fastest; times nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from model.artifact import load_model
+from model.hashing import SLOT_COUNT
+from model.recipe import DataSet, Recipe
+from model.train import train
+
+COST: Final = 5.0
+FASTTEXT_EPOCHS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One trained classifier.
+
+    Attributes:
+        one: The probability that one text is spam.
+        many: The probabilities of many.
+    """
+
+    name: str
+    one: Callable[[str], float]
+    many: Callable[[Sequence[str]], Sequence[float]]
+
+
+def ours(texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    """Train from a recipe, as an operator does, and serve through the class that the service uses."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        rows = ({"text": text, "labels": {"spam": label}} for text, label in zip(texts, truth, strict=True))
+        (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        train(Recipe("bench", (DataSet("rows", "rows.jsonl", {"spam": None}),)), folder, folder / "model")
+        model = load_model(folder / "model")
+    model.warm_up()
+    return Contender(
+        "Winnow",
+        lambda text: model.score(text)["spam"],
+        lambda many: model.score_batch([(text, "", "") for text in many])[:, 0].tolist(),
+    )
+
+
+def hashing_pipeline(texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    """Train scikit-learn on the same groups of features: characters 2-5, words and pairs, 2^20 slots, binary."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.pipeline import make_union
+
+    union = make_union(
+        HashingVectorizer(analyzer="char", ngram_range=(2, 5), n_features=SLOT_COUNT, binary=True),
+        HashingVectorizer(analyzer="word", ngram_range=(1, 2), n_features=SLOT_COUNT, binary=True),
+    )
+    return _scikit("scikit-learn, hashing", union, texts, truth)
+
+
+def tfidf_pipeline(texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    """Train scikit-learn's usual text classifier: TF-IDF of words and pairs."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return _scikit("scikit-learn, TF-IDF words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), texts, truth)
+
+
+def _scikit(name: str, features: Any, texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    pipeline = make_pipeline(features, LogisticRegression(C=COST, solver="liblinear")).fit(texts, truth)
+    return Contender(
+        name,
+        lambda text: float(pipeline.predict_proba([text])[0, 1]),
+        lambda many: pipeline.predict_proba(many)[:, 1].tolist(),
+    )
+
+
+def fasttext_default(texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    """Train fastText as it comes: single words, no pieces of words. The fastest it can be."""
+    return _fasttext("fastText, words", texts, truth, wordNgrams=1, minn=0, maxn=0)
+
+
+def fasttext_pieces(texts: Sequence[str], truth: Sequence[int]) -> Contender:
+    """Train fastText on features like ours: pairs of words, and pieces of two to five characters."""
+    return _fasttext("fastText, words, pairs and pieces", texts, truth, wordNgrams=2, minn=2, maxn=5, bucket=1 << 20)
+
+
+def _fasttext(name: str, texts: Sequence[str], truth: Sequence[int], **options: int) -> Contender:
+    import fasttext
+
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / "rows.txt"
+        lines = (f"__label__{label} {_one_line(text)}\n" for text, label in zip(texts, truth, strict=True))
+        path.write_text("".join(lines), encoding="utf-8")
+        raw = fasttext.train_supervised(str(path), epoch=FASTTEXT_EPOCHS, thread=1, verbose=0, **options).f
+
+    def one(text: str) -> float:
+        # The Python wrapper breaks under numpy 2; this is the call inside it.
+        return _spam_share(raw.predict(text + "\n", 1, 0.0, "strict"))
+
+    def many(texts: Sequence[str]) -> list[float]:
+        labels, chances = raw.multilinePredict([text + "\n" for text in texts], 1, 0.0, "strict")
+        return [_of_spam(float(chance[0]), label[0]) for chance, label in zip(chances, labels, strict=True)]
+
+    return Contender(name, one, many)
+
+
+def _spam_share(found: Sequence[tuple[float, str]]) -> float:
+    return _of_spam(*found[0]) if found else 0.5
+
+
+def _of_spam(chance: float, label: str) -> float:
+    return chance if label == "__label__1" else 1.0 - chance
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
