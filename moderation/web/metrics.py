@@ -32,6 +32,7 @@ class Metrics:
     """The metrics of one process."""
 
     def __init__(self) -> None:
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
@@ -53,8 +54,15 @@ class Metrics:
 
     def answered(self, route: str, status: int, started: float) -> None:
         """Count an answer; ``started`` is of ``time.perf_counter``."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(time.perf_counter() - started)
+        pair = self._children.get((route, status))
+        if pair is None:  # Looking a child up by its labels costs more than counting.
+            pair = self._children[route, status] = (
+                self._requests.labels(route, str(status)),
+                self._seconds.labels(route),
+            )
+        count, seconds = pair
+        count.inc()
+        seconds.observe(time.perf_counter() - started)
 
     def submitted(self, action: str) -> None:
         """Count a submission by its verdict."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from moderation.web.metrics import Metrics
 
@@ -40,8 +41,13 @@ def init_app(app: Flask, metrics: Metrics) -> None:
         return _finish(response, metrics)
 
 
+def _current() -> tuple[Request, Any]:
+    """Return what ``request`` and ``g`` stand for, since each look through a proxy costs its share."""
+    return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+
+
 def _begin() -> None:
-    asked, frame = request._get_current_object(), g._get_current_object()
+    asked, frame = _current()
     frame.started = time.perf_counter()
     given = asked.environ.get("HTTP_X_REQUEST_ID", "")
     frame.request_id = request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
@@ -52,7 +58,7 @@ def _begin() -> None:
 
 
 def _finish(response: Response, metrics: Metrics) -> Response:
-    asked, frame = request._get_current_object(), g._get_current_object()  # Each look through a proxy costs its share.
+    asked, frame = _current()
     route = asked.url_rule.rule if asked.url_rule else "unknown"
     started = frame.get("started", time.perf_counter())
     present = set(response.headers.keys(lower=True))
