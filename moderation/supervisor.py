@@ -28,12 +28,12 @@ READY_POLL_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 STARTING_SECONDS = 5.0  # As long as a start is allowed to take.
 BACKLOG = 512
+LATE_SECONDS = 15.0
 WEB_STOP_SECONDS = 5.0  # These add up to less than the 10 s in which everything has to be stopped.
 WORKER_STOP_SECONDS = 2.0
 USERS_STOP_SECONDS = 0.5
 TRIES_BEFORE_READY = 3
 EXIT_SETTINGS = 2
-EXIT_FAILED = 1
 WEB_COMMAND = ("-m", "gunicorn", "-c", "python:moderation.gunicorn_conf", "moderation.wsgi:create()")
 WORKER_COMMAND = ("-m", "moderation.cli", "worker")
 
@@ -57,6 +57,7 @@ class Supervisor:
         self._listener: socket.socket | None = None
         self._children: list[Child] = []
         self._is_ready = False
+        self._was_late = False
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -116,9 +117,18 @@ class Supervisor:
                 self._give_up_if_hopeless(child, status)
             if child.is_due() and (child.name == "web" or not self._is_starting()):
                 child.start()
-        if not self._is_ready and self._answers():
+        self._look_whether_ready()
+
+    def _look_whether_ready(self) -> None:
+        if self._is_ready:
+            return
+        taken = round(time.monotonic() - self._began, 2)
+        if self._answers():
             self._is_ready = True
-            log.info("Ready.", url=self.url, seconds=round(time.monotonic() - self._began, 2))
+            log.info("Ready.", url=self.url, seconds=taken)
+        elif taken > LATE_SECONDS and not self._was_late:
+            self._was_late = True
+            log.warning("Not ready yet; `winnow doctor` may say why.", url=self.url, seconds=taken)
 
     def _is_starting(self) -> bool:
         """Return whether the web processes are still coming up; until then the worker leaves them the processor."""

@@ -42,11 +42,8 @@ def slowdown() -> float:
 
 
 def clean_environ(**changes: str) -> dict[str, str]:
-    """Return this process's environment without Winnow's settings, but for a model that the tests shall run on."""
-    foreign = ("WINNOW_", "PROMETHEUS_")
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(foreign) or name == "WINNOW_MODEL_DIR"
-    }
+    """Return this process's environment without Winnow's settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WINNOW_", "PROMETHEUS_"))}
     return {**inherited, "PYTHONPATH": str(ROOT), **changes}
 
 

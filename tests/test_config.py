@@ -81,7 +81,6 @@ def test_password_is_read_from_its_file(tmp_path: Path) -> None:
         ("REDIS_URL", "redis+cluster://host", "winnow.E003"),
         ("SECRET_KEY_FILE", "/nonexistent", "winnow.E004"),
         ("VALKEY_BINARY", "/nonexistent", "winnow.E004"),
-        ("MODEL_DIR", "/nonexistent", "winnow.E005"),
         ("ALLOW_UNSAFE_STORE", "maybe", "winnow.E006"),
         ("PORT", "65536", "winnow.E007"),
         ("PORT", "-1", "winnow.E007"),

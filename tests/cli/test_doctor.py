@@ -105,11 +105,12 @@ def test_absent_outside_store_fails(installed: Settings) -> None:
     assert "cannot be reached" in checks["store"]["sentence"]
 
 
-def test_broken_model_fails_with_the_way_back(installed: Settings, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "manifest.json").write_text("{")
+def test_broken_model_fails_with_the_way_back(installed: Settings) -> None:
+    (installed.models_dir / "site-1").mkdir(parents=True)
+    (installed.models_dir / "site-1" / "manifest.json").write_text("{")
+    (installed.models_dir / "current").symlink_to("site-1")
 
-    code, checks = doctor(installed.data_dir, WINNOW_MODEL_DIR=str(tmp_path / "model"))
+    code, checks = doctor(installed.data_dir)
 
     assert code == 1
     assert checks["model"]["status"] == "fail"

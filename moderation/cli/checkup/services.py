@@ -72,7 +72,7 @@ def check_clock(facts: StoreFacts) -> Finding:
 def check_model(settings: Settings) -> Finding:
     """Load the classifier in use, checksums and all, and score once."""
     try:
-        model = load_model(settings.model_dir or current_directory(settings.models_dir))
+        model = load_model(current_directory(settings.models_dir))
     except (ModelRefused, OSError) as error:
         hint = "Run `winnow model rollback`, or install Winnow again for the model it ships."
         return fail("model", f"The classifier cannot be loaded: {error}", hint)
