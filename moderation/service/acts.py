@@ -82,19 +82,28 @@ class Acts:
         self._now = now
         self._new_id = new_id
 
-    def decide(self, site: Site, items: Sequence[Item], *, kind: str, who: str, note: str | None = None) -> Act:
-        """Decide on the items that were shown and return what came of it; ``kind`` is a key of ``KINDS``.
+    def decide(
+        self, site: Site, items: Sequence[Item], *, kind: str, who: str, note: str | None = None, override: bool = False
+    ) -> Act:
+        """Decide on the items that were shown and return what came of it.
+
+        Args:
+            site: Whose comments they are.
+            items: As they were shown.
+            kind: A key of ``KINDS``.
+            who: The moderator.
+            note: For colleagues.
+            override: Decide although a comment is not pending.
 
         Raises:
             StoreUnavailable: If the store goes away; what was decided until then stays decided.
         """
         ruling, reason = KINDS[kind]
+        judgment = Judgment(ruling=ruling, reason=reason, moderator=who, note=note, override=override)
 
         def one(item: Item) -> Comment:
-            judgment = Judgment(
-                ruling=ruling, reason=reason, moderator=who, note=note, version=item.version, fence=item.fence
-            )
-            return self._decisions.decide(site, item.comment_id, judgment).comment
+            seen = replace(judgment, version=item.version, fence=item.fence)
+            return self._decisions.decide(site, item.comment_id, seen).comment
 
         return self._carried_out(site, items, one, kind=kind, who=who)
 

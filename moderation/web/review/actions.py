@@ -56,7 +56,9 @@ def decide() -> ResponseReturnValue:
     if kind not in KINDS:
         raise InvalidInput(say("error.bad-form"))
     note = request.form.get("note", "").strip()[:NOTE_LENGTH] or None
-    act = services().acts.decide(site, items_of_form(), kind=kind, who=who().account.name, note=note)
+    override = request.form.get("override") == "1"
+    items, me = items_of_form(), who().account.name
+    act = services().acts.decide(site, items, kind=kind, who=me, note=note, override=override)
     return answer(site, act)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: every route and method of the review pages, for strangers, colleagues of another site, and admins."""
+"""Who may do what: every route and method, for strangers, colleagues of another site, moderators and admins."""
 
 from __future__ import annotations
 
@@ -104,22 +104,19 @@ def test_the_table_names_every_route(app: Flask) -> None:
     assert found == set(TABLE)
 
 
-@pytest.mark.parametrize("place, name", list(enumerate(PEOPLE)), ids=["stranger", "other site", "moderator", "admin"])
 @pytest.mark.parametrize("route", list(TABLE), ids=" ".join)
-def test_access(
-    sign_in: Callable[[str], Person], comment: Comment, route: tuple[str, str], place: int, name: str
-) -> None:
-    assert _ask(sign_in(name), route, comment) == TABLE[route][2 + place]
+def test_access(sign_in: Callable[[str], Person], services: Services, route: tuple[str, str]) -> None:
+    """Strangers and colleagues of another site get the statuses of the table, and change nothing."""
+    found = []
+    for name in PEOPLE:
+        comment = add(services, comment_of("Is the tide table right?"))
+        found.append(_ask(sign_in(name), route, comment))
+        if name in ("", "Bob"):
+            assert services.comments.get(SITE, comment.id).version == 1
+            assert services.reviews.notes(SITE, comment_ids=[comment.id], author_ids=[JANE]) == {}
+            assert not services.reviews.authors(SITE, [JANE])[JANE].is_banned
 
-
-@pytest.mark.parametrize("route", CHANGES, ids=" ".join)
-def test_nothing_changes_for_others(services: Services, bob: Person, comment: Comment, route: tuple[str, str]) -> None:
-    if route[0] not in ("/review/logout", "/review/account/password", "/review/account/sessions/end"):
-        _ask(bob, route, comment)
-
-    assert services.comments.get(SITE, comment.id).status is Status.PENDING
-    assert services.reviews.notes(SITE, comment_ids=[comment.id], author_ids=[JANE]) == {}
-    assert not services.reviews.authors(SITE, [JANE])[JANE].is_banned
+    assert tuple(found) == TABLE[route][2:]
 
 
 @pytest.mark.parametrize("route", CHANGES, ids=" ".join)
