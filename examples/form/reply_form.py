@@ -106,7 +106,7 @@ class ReplyForm:
 
 
 def errors_of(refused: Refused) -> dict[str, str]:
-    """Return a sentence for each field that Winnow found fault with."""
+    """Return a sentence for each field that Winnow found fault with, in the form's order."""
     if refused.status == 429:
         return {
             "": f"Many comments arrive just now. Please try again in {max(1, refused.retry_after_seconds)} seconds."
@@ -117,7 +117,7 @@ def errors_of(refused: Refused) -> dict[str, str]:
     for fault in refused.problem.get("errors", []):
         name = FIELD_OF_POINTER.get(fault["pointer"], "")
         errors.setdefault(name, WORDS.get((name, fault["code"]), fault["detail"]))
-    return errors or {"": AWAY}
+    return {name: errors[name] for name in ("", *FIELDS) if name in errors} or {"": AWAY}
 
 
 def is_already_sent(refused: Refused) -> bool:
