@@ -317,6 +317,12 @@ def test_hostile_archive_is_refused_and_leaves_nothing(
     assert not Path("/tmp/winnow-was-here").exists()
 
 
+def test_negative_size_is_not_read_at_all(settings: Settings, tmp_path: Path) -> None:
+    """A read of minus one byte is a read of everything, however much it expands to."""
+    with pytest.raises(ArchiveRefused, match="not a plain file"):
+        restore_backup(settings, pack(tmp_path / "b", negative_size()), progress=quiet)
+
+
 def test_the_archive_that_is_tampered_with_is_sound_before(tmp_path: Path) -> None:
     seen: list[Manifest] = []
     (tmp_path / "target").mkdir()

@@ -7,8 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from moderation.config import Settings
 from moderation.core.errors import SettingsError, StoreUnavailable
 from moderation.store import launch
 from moderation.store.embedded import SOCKET_PATH_BYTES, EmbeddedStore, running_store, socket_path
+from tests.processes import is_running, wait_for
 
 HOLDER = """
 import sys
@@ -33,14 +33,6 @@ with running_store(settings, command=sys.argv[2]) as url:
     sys.stdin.readline()
 print("closed", flush=True)
 """
-
-
-def poll(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -164,9 +156,12 @@ def test_server_dies_with_a_killed_parent_and_the_next_start_works(settings: Set
     with holder(settings.data_dir) as owner:
         with client(read_url(owner)) as connection:
             connection.set("acknowledged", "1")
+            server = int(connection.info("server")["process_id"])
         owner.kill()
         owner.wait()
 
+    if sys.platform == "linux":
+        wait_for(lambda: not is_running(server), seconds=5, what="end of the server")
     with running_store(settings) as url, client(url) as connection:
         assert connection.get("acknowledged") == b"1"
 
@@ -186,6 +181,7 @@ def test_orphan_that_lives_on_is_taken_over(
 
     store = EmbeddedStore(settings, command="winnow serve")
     store.own()
+    assert not is_running(orphan)  # Two servers on one file would ruin it.
     store.start()
 
     try:
@@ -298,7 +294,7 @@ def test_killed_server_can_be_started_again_at_the_same_address(settings: Settin
             connection.set("acknowledged", "1")
         assert store.pid is not None
         os.kill(store.pid, signal.SIGKILL)
-        poll(lambda: store.poll() is not None)
+        wait_for(lambda: store.poll() is not None, seconds=5, what="end of the server")
 
         store.start()
 
