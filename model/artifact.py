@@ -1,7 +1,7 @@
 """Model directories on disk: ``manifest.json`` and ``weights.npy``.
 
-Owns the format, and refuses whatever is damaged, cut off, foreign or too large before any of it is used. Loading runs no
-code from the directory (``allow_pickle=False``) and imports neither scikit-learn nor SciPy.
+Owns the format, and refuses whatever is damaged, cut off, foreign or too large before any of it is used. Loading runs
+no code from the directory (``allow_pickle=False``) and imports neither scikit-learn nor SciPy.
 """
 
 import hashlib

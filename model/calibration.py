@@ -29,10 +29,10 @@ def fit_platt(logits: Floats, truth: npt.NDArray[np.int8], weights: Floats) -> t
         return 1.0, 0.0
     targets = np.where(truth == 1, (positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0))
     design = np.column_stack([logits, np.ones_like(logits)])
-    solution = np.array([1.0, np.log(positive / negative)])
+    solution: Floats = np.array([1.0, np.log(positive / negative)])
     for _ in range(STEPS):
         step = _newton_step(design, targets, weights, solution)
-        solution = solution - step
+        solution -= step
         if float(np.abs(step).max()) < 1e-9:
             break
     return max(float(solution[0]), SLOPE_MIN), float(solution[1])
@@ -44,8 +44,8 @@ def _newton_step(design: Floats, targets: Floats, weights: Floats, solution: Flo
     curvature = weights * np.maximum(chances * (1.0 - chances), 1e-9)
     hessian = (design * curvature[:, None]).T @ design + 1e-6 * np.eye(2)
     step: Floats = np.linalg.solve(hessian, gradient)
-    limit = 5.0 / max(5.0, float(np.abs(step).max()))
-    return step * limit
+    step *= 5.0 / max(5.0, float(np.abs(step).max()))
+    return step
 
 
 def rate_weights(truth: npt.NDArray[np.int8], weights: Floats, rate: float) -> Floats:

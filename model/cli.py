@@ -21,6 +21,12 @@ BLOCK_ROWS: Final = 1000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class BadInput(click.ClickException):
+    """What was asked for cannot be done with these files."""
+
+    exit_code = 2
+
+
 class Sentences(click.Group):
     """A group whose commands turn what is wrong with a file into one sentence and exit code 2."""
 
@@ -33,9 +39,7 @@ class Sentences(click.Group):
         try:
             return super().invoke(ctx)
         except (DatasetError, RecipeError, TrainingError, ModelRefused, EvaluationError, ReportError) as error:
-            failure = click.ClickException(str(error))
-            failure.exit_code = 2
-            raise failure from error
+            raise BadInput(str(error)) from error
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
 
@@ -121,10 +125,7 @@ def _stages() -> Iterator[Callable[[str, int], None]]:
 @click.option("--name", help="With --labels: the version of the new model; made from the labels unless given.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The new model.")
 @_json
-def train(
-    recipe: Path | None, data: Path | None, labels: Path | None, base: Path | None, name: str | None, output: Path,
-    as_json: bool,
-) -> None:  # fmt: skip
+def train(recipe: Path | None, labels: Path | None, output: Path, as_json: bool, **given: Any) -> None:
     """Train a model from a recipe, or from a site's labels on top of a model.
 
     \b
@@ -134,12 +135,15 @@ def train(
     """
     if (recipe is None) == (labels is None):
         raise click.UsageError("Give either --recipe with --data, or --labels.")
-    if recipe is not None and data is None:
+    if recipe is not None and given["data"] is None:
         raise click.UsageError("--recipe needs --data, the directory of the recipe's files.")
-    if recipe is not None and (base or name):
+    if recipe is not None and (given["base"] or given["name"]):
         raise click.UsageError("--from and --name belong to --labels; a recipe names its version itself.")
     with _stages() as show:
-        manifest = _train(recipe, data, labels, base, name, output, show)
+        if recipe is not None:
+            manifest = _train_recipe(recipe, given["data"], output, show)
+        else:
+            manifest = _train_labels(labels, given["base"], given["name"], output, show)
     if as_json:
         _print({"version": manifest["version"], "directory": str(output), "thresholds": manifest["thresholds"],
                 "metrics": manifest["metrics"]})  # fmt: skip
@@ -147,16 +151,21 @@ def train(
     click.echo(f"Trained {manifest['version']} into {output}.")
 
 
-def _train(*arguments: Any) -> Mapping[str, Any]:
-    from model.local import train_local, version_of_labels
+def _train_recipe(recipe: Path, data: Path, output: Path, show: Callable[[str, int], None]) -> Mapping[str, Any]:
     from model.recipe import read_recipe
     from model.train import train as train_recipe
 
-    recipe, data, labels, base, name, output, show = arguments
-    if recipe is not None:
-        return train_recipe(read_recipe(recipe), data, output, show)
-    version = name or version_of_labels(labels)
-    return train_local(labels, base or BASE_DIRECTORY, output, version=version, report=show)
+    return train_recipe(read_recipe(recipe), data, output, show)
+
+
+def _train_labels(
+    labels: Path | None, base: Path | None, name: str | None, output: Path, show: Callable[[str, int], None]
+) -> Mapping[str, Any]:
+    from model.local import train_local, version_of_labels
+
+    if labels is None:
+        raise click.UsageError("--labels is missing.")
+    return train_local(labels, base or BASE_DIRECTORY, output, version=name or version_of_labels(labels), report=show)
 
 
 @cli.command()

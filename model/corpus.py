@@ -167,13 +167,13 @@ def collect(entries: Iterable[Entry], recipe: Recipe, scratch: Path) -> Corpus:
             total += keys.size
             columns.extend(_columns(entry) for entry in block)
     mapped = np.memmap(file.name, np.uint32, "r", shape=(total,)) if total else np.empty(0, np.uint32)
-    ends, sizes, squares = (np.concatenate(part) for part in zip((np.zeros(1, np.int64), *_NOTHING), *parts, strict=True))
+    ends, sizes, squares = (
+        np.concatenate(part) for part in zip((np.zeros(1, np.int64), *_NOTHING), *parts, strict=True)
+    )
     return _assemble(Rows(np.asarray(mapped), ends, sizes, squares), columns)
 
 
-def _assemble(
-    rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str]]
-) -> Corpus:
+def _assemble(rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str]]) -> Corpus:
     spam, toxic, weights, sets, folds, links, languages = zip(*columns, strict=True) if columns else ((),) * 7
     return Corpus(
         rows,

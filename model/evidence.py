@@ -1,7 +1,8 @@
 """Evidence in compiled code: which words moved a logit, and by how much.
 
-Every feature's contribution is divided evenly over the characters it covers; characters are then summed into words. So the parts of a comment, what is said of its shape, and the bias add up
-to the logit. Owns the arithmetic only: what a span looks like to a caller is in `model.serving`.
+Every feature's contribution is divided evenly over the characters it covers; characters are then summed into words. So
+the parts of a comment, what is said of its shape, and the bias add up to the logit. Owns the arithmetic only: what a
+span looks like to a caller is in `model.serving`.
 """
 
 from typing import Final
@@ -42,7 +43,7 @@ def contributions(both, weights):  # type: ignore[no-untyped-def]
 
 @large_kernel
 def cut_tokens(work):  # type: ignore[no-untyped-def]
-    """Return the tokens of the work area as rows of (start, end): runs without blanks, or single unspaced characters."""
+    """Return the tokens as rows of (start, end): runs without blanks, or single characters of unspaced scripts."""
     n = work.counts[nm.LENGTH]
     tokens = np.empty((n + 1, 2), np.int64)
     count, i = 0, 0

@@ -1,8 +1,8 @@
 """Training from a site's own decisions on top of a base model: ``w = delta + alpha * w_base``.
 
-``delta`` is fitted on the site's labels alone (balanced classes, weak penalty); ``alpha``, the fraction of the base that
-is added, is chosen on rows left out of the fit and shrinks as labels grow. The result is one weight vector, as fast as
-the base. Measured alternatives, such as the base's logit as one more feature, over-trust the base (DESIGN §8).
+``delta`` is fitted on the site's labels alone (balanced classes, weak penalty); ``alpha``, the fraction of the base
+that is added, is chosen on rows left out of the fit and shrinks as labels grow. The result is one weight vector,
+as fast as the base. Measured alternatives, such as the base's logit as one more feature, trust it too much (DESIGN §8).
 """
 
 import hashlib
@@ -52,7 +52,12 @@ class Combined:
 
 
 def train_local(
-    labels: Path, base: Path, output: Path, *, version: str, report: Callable[[str, int], None] = lambda stage, percent: None
+    labels: Path,
+    base: Path,
+    output: Path,
+    *,
+    version: str,
+    report: Callable[[str, int], None] = lambda stage, percent: None,
 ) -> dict[str, Any]:
     """Train a site's model from a file of its labels on top of a base. Return its manifest's own part.
 
@@ -142,9 +147,7 @@ def _base_label(model: Model, score: str) -> Combined:
 
 
 def _fit(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats) -> Floats:
-    fitted = fit_logistic(
-        corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers, epochs=EPOCHS
-    )
+    fitted = fit_logistic(corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers, epochs=EPOCHS)
     return fitted[0].astype(np.float64)
 
 
@@ -155,9 +158,7 @@ def _logits(corpus: Corpus, rows: npt.NDArray[np.int64], slots: npt.NDArray[np.f
     return logits
 
 
-def _unseen(
-    corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats, turn: int
-) -> Floats:
+def _unseen(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats, turn: int) -> Floats:
     """Return the logit of each row from a fit on four fifths of the others."""
     folds = np.zeros(truth.size, np.int64)
     for value in (0, 1):

@@ -196,7 +196,7 @@ def _read_plain(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
 
 @kernel
 def _link_prefix(cps, i, stop):  # type: ignore[no-untyped-def]
-    """Return the length of ``http://``, ``https://``, either with ``www.``, or ``www.`` at ``i``; 0 if none is there."""
+    """Return the length of ``http://``, ``https://``, either with ``www.``, or ``www.`` at ``i``; 0 for none."""
     n = _match(cps, i, stop, (104, 116, 116, 112))
     if n > 0:
         if i + n < stop and (cps[i + n] | 32) == 115:
@@ -309,7 +309,7 @@ def _numeric_entity(cps, i, end):  # type: ignore[no-untyped-def]
     if i < end and (cps[i] | 32) == 120:
         base = 16
         i += 1
-    value = 0
+    value = np.int64(0)
     for k in range(i, end):
         digit = np.int64(cps[k]) - 48
         if base == 16 and digit > 9:

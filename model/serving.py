@@ -1,7 +1,8 @@
 """A loaded model: scores, judgements and explanations of comments.
 
-Owns the Python side of serving. It reads no files (`model.artifact` does), imports neither scikit-learn nor SciPy, keeps
-no state between calls and is safe to share among threads; all arrays are read-only for the workers forked after loading.
+Owns the Python side of serving. It reads no files (`model.artifact` does), imports neither scikit-learn nor SciPy,
+keeps no state between calls and is safe to share among threads; all arrays are read-only for the workers forked after
+loading.
 """
 
 import math

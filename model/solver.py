@@ -1,8 +1,8 @@
 """L2-regularised logistic regression in compiled code, by dual coordinate descent.
 
-It solves what scikit-learn's ``LogisticRegression`` solves (a test holds them equal) but needs no matrix of floats: rows
-are lists of feature keys with the sizes of their groups, read in order from memory or from a file mapped into it, so a
-corpus larger than memory streams. One thread, one fixed order a seed: equal inputs give equal bytes.
+It solves what scikit-learn's ``LogisticRegression`` solves (a test holds them equal) but needs no matrix of floats:
+rows are lists of feature keys with the sizes of their groups, read in order from memory or from a file mapped into it,
+so a corpus larger than memory streams. One thread, one fixed order a seed: equal inputs give equal bytes.
 
 Source: Yu, Huang and Lin, Dual coordinate descent methods for logistic regression and maximum entropy models, 2011;
 the sub-problem's Newton steps follow its algorithm 5.

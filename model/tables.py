@@ -7,9 +7,7 @@ neighbours are known.
 """
 
 import hashlib
-import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -185,9 +183,9 @@ def _compat(char: str, value: str) -> int:
     return STYLED if is_styled and char not in "ªº" else 0
 
 
-def main(arguments: Iterator[str] = iter(sys.argv[1:])) -> None:
+def main() -> None:
     """Compile the table and save it where `load_tables` finds it."""
-    np.save(next(arguments, TABLES_FILE), build_tables(), allow_pickle=False)
+    np.save(TABLES_FILE, build_tables(), allow_pickle=False)
 
 
 if __name__ == "__main__":

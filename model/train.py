@@ -8,6 +8,7 @@ It reads texts once, through `model.corpus`, and keeps none.
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from model import hashing as h
 from model.artifact import save_model
 from model.calibration import fit_platt, rate_weights
+from model.card import write_card
 from model.corpus import GRAMMAR, UNKNOWN, Corpus, build_corpus, set_files
 from model.dataset import LABELS, SCORE_OF_LABEL
 from model.metrics import summarise
@@ -75,11 +77,12 @@ def train(recipe: Recipe, data: Path, output: Path, report: Report = lambda stag
         sizes = sum(path.stat().st_size for part in recipe.datasets for path in set_files(part, data))
         corpus = build_corpus(recipe, data, Path(scratch), lambda read: report("Reading", 100 * read // max(sizes, 1)))
         names = trainable(corpus)
-        fitted = {}
-        for name in names:
-            fitted[name] = fit_label(corpus, name, recipe, report)
+        with ThreadPoolExecutor(len(names)) as pool:
+            fits = pool.map(lambda name: fit_label(corpus, name, recipe, report), names)
+            fitted = dict(zip(names, fits, strict=True))
     manifest = describe(recipe, corpus, fitted)
     save_model(output, manifest, np.column_stack([fitted[name].slots for name in names]))
+    write_card(output)
     return manifest
 
 
@@ -93,9 +96,7 @@ def trainable(corpus: Corpus) -> list[str]:
     names = [name for name, both in counts.items() if sum(both) >= ROWS_MIN and min(both) >= CLASS_MIN]
     if not names:
         found = ", ".join(f"{name}: {both[0]} with 0 and {both[1]} with 1" for name, both in counts.items())
-        raise TrainingError(
-            f"A label needs at least {ROWS_MIN} rows, {CLASS_MIN} of each class; here are {found}."
-        )
+        raise TrainingError(f"A label needs at least {ROWS_MIN} rows, {CLASS_MIN} of each class; here are {found}.")
     return names
 
 

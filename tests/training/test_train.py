@@ -1,0 +1,242 @@
+"""Training: the solver finds the optimum, recipes and bad data get sentences, equal inputs give equal bytes."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+
+from model.artifact import load_model
+from model.batch import encode_rows, find_rows
+from model.calibration import fit_platt
+from model.cli import cli
+from model.dataset import DatasetError, read_rows
+from model.recipe import Promises, RecipeError, read_recipe
+from model.solver import Rows, decide, fit_logistic
+from model.tables import load_tables
+from model.thresholds import lowest_logit, share_above, solve_spam, upper_bound
+from model.transformer import HashedFeatures
+
+RECIPE = """
+version = "small-1"
+[[datasets]]
+name = "own"
+file = "rows.jsonl"
+labels = ["spam"]
+"""
+SPAM = [
+    "Buy cheap pills at my shop {}",
+    "Subscribe to my channel {}",
+    "Earn money from home {} dollars",
+    "Free gift {}",
+]
+HAM = [
+    "Thanks, that fixed build {} for me",
+    "I disagree with point {}",
+    "Lovely song, heard it {} times",
+    "See page {}",
+]
+
+
+def write_rows(path: Path, count: int = 40, label: str = "spam") -> Path:
+    rows = [
+        {"text": (SPAM if index % 2 else HAM)[index // 2 % 4].format(index), "labels": {label: index % 2}}
+        for index in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def features(texts: list[str]) -> Rows:
+    return Rows(*find_rows(*encode_rows([(text, "", "") for text in texts]), load_tables()))
+
+
+def test_the_solver_finds_scikit_learns_optimum() -> None:
+    rng = np.random.default_rng(5)
+    texts = [(SPAM if index % 3 else HAM)[index % 4].format(index) for index in range(60)]
+    truth = (rng.random(60) < 0.5).astype(np.int8)
+    costs = rng.uniform(0.1, 3.0, 60)
+    rows = features(texts)
+    matrix = HashedFeatures().transform(texts)
+
+    fitted, _ = fit_logistic(rows, truth, costs, epochs=300)
+    reference = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000, fit_intercept=False)
+    design = __import__("scipy.sparse", fromlist=["hstack"]).hstack([matrix, np.ones((60, 1))]).tocsr()
+    reference.fit(design, truth, sample_weight=costs)
+
+    found = decide(np.arange(60), rows, np.ones(rows.sizes.shape[1]), fitted)
+    assert found == pytest.approx(design @ reference.coef_[0], abs=2e-3)
+
+
+def test_unlearning_equals_never_having_seen() -> None:
+    texts = [(SPAM if index % 2 else HAM)[index // 2 % 4].format(index) for index in range(60)]
+    truth = (np.arange(60) % 2).astype(np.int8)
+    rows, costs = features(texts), np.ones(60)
+    rest = np.where(np.arange(60) < 20, 0.0, costs)
+
+    everything = fit_logistic(rows, truth, costs, epochs=50)
+    unlearned, _ = fit_logistic(rows, truth, rest, epochs=50, state=everything)
+    fresh, _ = fit_logistic(rows, truth, rest, epochs=100)
+
+    assert unlearned == pytest.approx(fresh, abs=2e-3)
+
+
+def test_equal_recipe_and_data_give_equal_bytes(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl")
+    (tmp_path / "recipe.toml").write_text(RECIPE + "[training]\ndisguised = 0.3\n")
+
+    for name in ("a", "b"):
+        assert (
+            run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / name)[0] == 0
+        )
+
+    for name in ("manifest.json", "weights.npy"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_model_of_one_label_has_one_score(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl")
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+
+    code, _ = run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / "m")
+
+    model = load_model(tmp_path / "m")
+    assert code == 0
+    assert model.labels == ("spam",)
+    assert model.score("Buy cheap pills at my shop")["spam"] > 0.5 > model.score("Thanks, that fixed the build")["spam"]
+
+
+def test_rows_are_scored_to_a_file(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl")
+    packed = tmp_path / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(rows.read_bytes()))
+
+    code, output = run("score", packed, "--output", tmp_path / "scored.jsonl", "--data-dir", tmp_path / "none")
+
+    scored = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    assert code == 0, output
+    assert [row["text"] for row in scored] == [json.loads(line)["text"] for line in rows.read_text().splitlines()]
+    assert all(set(row["scores"]) == {"spam", "toxicity"} for row in scored)
+
+
+@pytest.mark.parametrize(
+    "line, word",
+    [
+        ("not json", "line 3 is not JSON"), ("[1]", "line 3 is not a JSON object"), ("{}", "line 3: text is missing"),
+        ('{"text": 1}', "line 3: text"), ('{"text": "a", "labels": {"spam": 2}}', "line 3: label spam"),
+        ('{"text": "a", "labels": [1]}', "line 3: labels"), ('{"text": "a", "author": 3}', "line 3: author"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_named_by_file_and_line(tmp_path: Path, line: str, word: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a"}\n\n' + line + "\n")
+
+    with pytest.raises(DatasetError, match=f"rows.jsonl.*{word}"):
+        list(read_rows(path))
+    code, output = run("train", "--labels", path, "--output", tmp_path / "m")
+    assert code == 2
+    assert "line 3" in output
+    assert not (tmp_path / "m" / "weights.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "rows, enough",
+    [(19, False), (20, True)],
+)
+def test_too_few_labels_is_a_sentence(tmp_path: Path, rows: int, enough: bool) -> None:
+    path = write_rows(tmp_path / "labels.jsonl", rows)
+
+    code, output = run("train", "--labels", path, "--output", tmp_path / "m")
+
+    assert code == (0 if enough else 2)
+    assert enough or "at least 20 rows, 2 of each class" in output
+
+
+def test_null_labels_do_not_count(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "labels.jsonl", 19)
+    with path.open("a") as file:
+        file.write('{"text": "who knows", "labels": {"spam": null}}\n' * 50)
+
+    code, output = run("train", "--labels", path, "--output", tmp_path / "m")
+
+    assert code == 2
+    assert "spam: 10 with 0 and 9 with 1" in output
+
+
+def test_a_sites_labels_move_the_base_towards_the_site(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    spam = ["Have you met the penguin of {}", "The penguin wants {}", "Penguin news {}", "All hail penguin {}"]
+    rows = [((spam if i % 2 else HAM)[i // 2 % 4].format(i), i % 2) for i in range(60)]
+    path.write_text("".join(json.dumps({"text": text, "labels": {"spam": label}}) + "\n" for text, label in rows))
+
+    code, output = run("train", "--labels", path, "--output", tmp_path / "m", "--json")
+
+    assert code == 0, output
+    model = load_model(tmp_path / "m")
+    assert model.labels == ("spam", "toxicity")
+    assert model.score("The penguin is back")["spam"] > model.score("Thanks, I disagree with that")["spam"]
+
+
+@pytest.mark.parametrize(
+    "text, word",
+    [
+        ("version = ", "not TOML"), ('version = "1"', "no .*datasets"),
+        ('[[datasets]]\nname="a"\nfile="b"\nlabels=["spam"]', "lacks version"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="../b"\nlabels=["spam"]', "below the data"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels=["ham"]', "labels in"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels={spam=2}', "0, 1 or"),
+        (RECIPE + "[training]\nspeed = 3", "unknown keys: speed"),
+        (RECIPE + "[training]\nepochs = 0", "epochs"),
+        (RECIPE + "[training.cost]\nspam = -1", "negative"),
+        (RECIPE.replace("rows.jsonl", "nowhere*.jsonl"), "not below"),
+    ],
+)  # fmt: skip
+def test_a_bad_recipe_is_a_sentence(tmp_path: Path, text: str, word: str) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
+
+    code, output = run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / "m")
+
+    assert code == 2
+    assert __import__("re").search(word, output.replace("\n", " "))
+
+
+def test_labels_can_be_declared_for_a_set(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace('["spam"]', '{spam = 0, toxic = "row"}'))
+
+    dataset = read_recipe(tmp_path / "recipe.toml").datasets[0]
+
+    assert dataset.labels == {"spam": 0, "toxic": None}
+    with pytest.raises(RecipeError):
+        read_recipe(tmp_path)
+
+
+def test_platt_recovers_slope_and_offset() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0.0, 2.0, 50_000)
+    truth = (rng.random(50_000) < 1.0 / (1.0 + np.exp(-(0.5 * logits - 1.0)))).astype(np.int8)
+
+    assert fit_platt(logits, truth, np.ones(50_000)) == pytest.approx((0.5, -1.0), abs=0.05)
+
+
+def test_thresholds_keep_their_promises_on_every_source_alike() -> None:
+    rng = np.random.default_rng(2)
+    sources = [rng.normal(-3.0, 1.0, 40_000), rng.normal(-1.0, 1.0, 2_000)]
+    promises = Promises()
+
+    solved = solve_spam(sources, [sources[1]], promises)
+
+    reject, review = (float(np.log(p / (1.0 - p))) for p in (solved.reject or 0.0, solved.review or 0.0))
+    assert share_above(sources, reject)[1] <= promises.ham_rejected + 1e-4
+    assert upper_bound(float((sources[1] >= reject).mean()), 2_000) <= promises.link_ham_rejected + 1e-4
+    assert share_above(sources, review)[0] <= promises.ham_held + 1e-4
+    assert lowest_logit(sources, 0.01, confident=False) < lowest_logit(sources, 0.001, confident=False)
+    assert review < reject
