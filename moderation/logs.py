@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 from structlog.types import EventDict, Processor
 
 from moderation.config import Settings
@@ -91,6 +92,11 @@ def for_people(_: object, __: str, event: EventDict) -> str:
 def printable(line: str) -> str:
     """Return a line without control characters, which could forge others or move a terminal's cursor."""
     return "".join(ch if ch.isprintable() else " " for ch in line)
+
+
+def _json(event: EventDict, **_: Any) -> str:
+    """Return a line's JSON; several times faster than the standard library's, and every request writes one."""
+    return to_json(event, fallback=repr, inf_nan_mode="constants").decode()
 
 
 class _CurrentStream(logging.StreamHandler):  # type: ignore[type-arg]

@@ -12,6 +12,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator
+from itertools import accumulate
 
 import re2
 
@@ -74,7 +75,14 @@ def _after(end: str, content: str, position: int) -> int:
 
 def links(text: str) -> tuple[str, ...]:
     """Return the distinct links of a text in order of appearance, ``www.`` ones included."""
+    if not _may_hold_links(text):
+        return ()
     return tuple(dict.fromkeys(match.group() for match in _LINK.finditer(text)))
+
+
+def _may_hold_links(text: str) -> bool:
+    """Return whether a text can hold a link at all: most hold none, and two look-ups cost less than a search."""
+    return "://" in text or "www." in text.lower()
 
 
 def host(link: str) -> str:
@@ -116,9 +124,12 @@ def copy_key(text: str) -> str | None:
     Source: A. Broder, "On the resemblance and containment of documents", 1997 (min-wise hashing).
     """
     head = folded(text[:COPY_CHARACTERS])[:COPY_CHARACTERS]
-    words = [word for word in _WORD.findall(_LINK.sub(" ", head)) if not word.isdecimal()]
+    bare = _LINK.sub(" ", head) if _may_hold_links(head) else head
+    words = [word for word in _WORD.findall(bare) if not word.isdecimal()]
     if len(words) < COPY_MIN_WORDS:
         return None
-    shingles = (" ".join(words[i : i + SHINGLE_WORDS]) for i in range(len(words) - SHINGLE_WORDS + 1))
-    hashes = [zlib.crc32(shingle.encode("utf-8", "surrogatepass")) for shingle in shingles]
+    encoded = " ".join(words).encode("utf-8", "surrogatepass")
+    starts = [0, *accumulate(len(word) + 1 for word in encoded.split(b" "))]
+    shingles = zip(starts, starts[SHINGLE_WORDS:], strict=False)
+    hashes = [zlib.crc32(encoded[start : after - 1]) for start, after in shingles]
     return f"{min(hashes):08x}{max(hashes):08x}"

@@ -88,7 +88,7 @@ class SiteDirectory:
         return Caller(site, digest)
 
     def _digests(self, key: str) -> tuple[str, ...]:
-        return tuple(hmac.new(secret, key.encode(), hashlib.sha256).hexdigest() for secret in self._key_secrets)
+        return tuple(hmac.digest(secret, key.encode(), "sha256").hex() for secret in self._key_secrets)
 
     def read(self, name: str) -> Site:
         """Return a site as the store has it now.
