@@ -5,6 +5,7 @@ Every answer that is not a success goes through here, Flask's own ones included.
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from moderation.core import errors
 from moderation.core.errors import InvalidInput, WinnowError
+from moderation.service.events import timestamp
 from moderation.store.connection import RETRY_AFTER_SECONDS
 
 PROBLEM_TYPE = "application/problem+json"
@@ -70,7 +72,7 @@ def init_app(app: Flask) -> None:
     """Answer every error of the app with a problem document."""
     app.register_error_handler(WinnowError, problem_of_error)
     app.register_error_handler(HTTPException, _problem_of_http)
-    app.register_error_handler(Exception, _problem_of_bug)
+    app.register_error_handler(Exception, problem_of_bug)
 
 
 def status_of(error: WinnowError) -> HTTPStatus:
@@ -99,7 +101,7 @@ def problem_of_error(error: WinnowError) -> Response:
     """Return the problem document of one of our own errors."""
     status = status_of(error)
     faults = [_fault(one) for one in error.faults] if isinstance(error, InvalidInput) and error.faults else None
-    decided = error.decision if isinstance(error, errors.AlreadyDecided) else None
+    decided = _decided(error) if isinstance(error, errors.AlreadyDecided) else None
     version = error.current if isinstance(error, errors.StaleVersion) else None
     response = problem(status, error.code, str(error), errors=faults, decision=decided, current_version=version)
     if isinstance(error, errors.RateLimited):
@@ -119,6 +121,14 @@ def rate_headers(quota: int, window_seconds: int, *, left: int, reset: int) -> d
     return {"RateLimit-Policy": f'"default";q={quota};w={window_seconds}', "RateLimit": f'"default";r={left};t={reset}'}
 
 
+def _decided(error: errors.AlreadyDecided) -> dict[str, object] | None:
+    """Return the decision in force, its time as everywhere in the API."""
+    if error.decision is None:
+        return None
+    at = error.decision.get("at")
+    return {**error.decision, "at": timestamp(at) if isinstance(at, datetime) else at}
+
+
 def _fault(fault: errors.Fault) -> dict[str, str]:
     return {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
 
@@ -135,7 +145,8 @@ def _problem_of_http(error: HTTPException) -> Response:
     return response
 
 
-def _problem_of_bug(error: Exception) -> Response:
+def problem_of_bug(error: Exception) -> Response:
+    """Log where an error nobody expected came from, and return its problem document."""
     # The traceback may quote values, so only the place goes into the log, never the message.
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
