@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moderation.demo.stage import Running
 
 WATCH_SECONDS = 1.0
+EXIT_INTERRUPTED = 130  # What shells give for Ctrl-C.
 
 
 @click.command(epilog="Example: winnow demo, or for a script: winnow demo --once --json")
@@ -44,6 +45,7 @@ def demo(ctx: click.Context, *, once: bool, as_json: bool) -> None:
     notes = Console(stderr=True)
     with ExitStack() as stack:
         data_dir = stack.enter_context(_data_directory(ctx))
+        played = None
         try:
             played, running = _play(stack, notes, data_dir)
             _tell(played, as_json=as_json, is_going_on=not once)
@@ -51,6 +53,8 @@ def demo(ctx: click.Context, *, once: bool, as_json: bool) -> None:
                 _watch(running)
         except KeyboardInterrupt:
             notes.print("Stopping …")
+            if played is None:
+                ctx.exit(EXIT_INTERRUPTED)
 
 
 def _end(number: int, _: object) -> NoReturn:

@@ -134,6 +134,19 @@ def test_killed_demo_leaves_no_process(demo: Demo) -> None:
     wait_for(lambda: not [pid for pid in demo.pids if is_running(pid)], seconds=30, what="end of its processes")
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_starting_stops_what_was_started(tmp_path: Path) -> None:
+    process = subprocess.Popen([*DEMO, "--once"], env=environ(tmp_path), cwd=tmp_path, stderr=subprocess.PIPE)
+    [service] = wait_for(lambda: children_of(process.pid), seconds=60, what="service")
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert not is_running(service)
+    assert list(tmp_path.iterdir()) == []
+
+
 def refusal(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*DEMO, *arguments], capture_output=True, text=True, env=environ(tmp_path), timeout=30, cwd=tmp_path
