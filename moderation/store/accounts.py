@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import redis
 
@@ -153,6 +154,19 @@ class AccountStore:
         """Count one attempt; return how many there were in the running window, and the seconds until it ends."""
         count, left = self._connection.run("attempt", [keys.throttle(subject)], [window_seconds])
         return int(count), int(left)
+
+    def attempts(self, subject: str) -> tuple[int, int]:
+        """Return the attempts in the running window and the seconds until it ends, without counting one."""
+
+        def read(client: redis.Redis) -> list[Any]:
+            pipeline = client.pipeline(transaction=False)
+            pipeline.get(keys.throttle(subject))
+            pipeline.ttl(keys.throttle(subject))
+            rows: list[Any] = pipeline.execute()
+            return rows
+
+        count, left = self._connection.call(read)
+        return int(count or 0), max(0, int(left))
 
     def forgive(self, subjects: Sequence[str]) -> None:
         """Forget the attempts of these subjects."""

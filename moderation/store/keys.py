@@ -29,7 +29,7 @@ def session(digest: str) -> str:
 
 
 def throttle(subject: str) -> str:
-    """Counter of failed sign-ins; ``subject`` is a keyed hash."""
+    """Counter of failed sign-ins, or of wrong API keys; ``subject`` is a keyed hash."""
     return f"w:throttle:{subject}"
 
 

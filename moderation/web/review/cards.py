@@ -33,6 +33,7 @@ SNIPPET = 90
 ODD_PLACES = 14  # Copies that agree in fewer places are left out unless they are ticked.
 LINKS_SHOWN = 5
 REASONS_SHOWN = 6
+TELLING_SCORE = 0.1  # Below it a label is out of the question.
 _SCORE_WORDS = (0.1, 0.35, 0.65, 0.9)
 
 
@@ -140,7 +141,7 @@ def card_view(
     comment: Comment, around: Surroundings, *, budget: int = CARD_BYTES, characters: int = CARD_CHARACTERS
 ) -> CardView:
     """Return what a card, or the comment's own page, shows of one comment."""
-    reasons = comment.verdict.reasons
+    reasons = telling(comment.verdict)
     is_html = comment.content_type == "text/html"
     plain = plain_text(comment.content or "", comment.content_type)
     found = _relocated(reasons, plain) if is_html else marks.stretches(reasons)
@@ -155,7 +156,7 @@ def card_view(
         links=tuple(one[:200] for one in hidden_links[:LINKS_SHOWN]),
         place=place(comment.permalink),
         scores=score_views(comment.verdict),
-        reasons=reason_views(comment.verdict),
+        reasons=reason_views(reasons),
         author=around.authors.get(comment.author_id, AuthorRecord()),
         holder=around.holders.get(comment.id, ""),
         notes=tuple(sorted(notes, key=lambda note: note.at)),
@@ -190,9 +191,25 @@ def score_views(verdict: Verdict) -> tuple[ScoreView, ...]:
     return tuple(_score(label, score) for label, score in sorted(verdict.scores.items()))
 
 
-def reason_views(verdict: Verdict) -> tuple[ReasonView, ...]:
+def telling(verdict: Verdict) -> list[Reason]:
+    """Return the reasons without those that only say that an unlikely label is unlikely.
+
+    The classifier speaks about every label. What it says about one that is far from mattering hides what matters, so it
+    is left out, except for the likeliest label: a card always says something about the text.
+    """
+    likeliest = max(verdict.scores, key=lambda label: verdict.scores[label], default="")
+    return [
+        one
+        for one in verdict.reasons
+        if one.code != f"model-{one.label}"
+        or one.label == likeliest
+        or verdict.scores.get(one.label, 1.0) >= TELLING_SCORE
+    ]
+
+
+def reason_views(reasons: Sequence[Reason]) -> tuple[ReasonView, ...]:
     """Return the strongest reasons as sentences."""
-    return tuple(_reason(one) for one in verdict.reasons[:REASONS_SHOWN])
+    return tuple(_reason(one) for one in reasons[:REASONS_SHOWN])
 
 
 def _score(label: str, score: float) -> ScoreView:

@@ -19,7 +19,7 @@ from moderation.core.site import Site
 from moderation.service.accounts import SignedIn
 from moderation.store.connection import RETRY_AFTER_SECONDS
 from moderation.web.auth import services
-from moderation.web.errors import problem_of_error, status_of
+from moderation.web.errors import problem_of_bug, problem_of_error, status_of
 from moderation.web.review import marks, texts, times
 
 bp = Blueprint("review", __name__, url_prefix="/review")
@@ -218,3 +218,12 @@ def _not_http(error: HTTPException) -> ResponseReturnValue:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     detail = texts.say_or(f"error.{status.value}", status.description or status.phrase)
     return Response(render_template("review/error.html", status=status, detail=detail, faults=()), status)
+
+
+@bp.errorhandler(Exception)
+def _bug(error: Exception) -> ResponseReturnValue:
+    answer = problem_of_bug(error)
+    if wants_json():
+        return answer
+    page = render_template("review/error.html", status=answer.status_code, detail=texts.say("error.500"), faults=())
+    return Response(page, answer.status_code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -62,12 +62,14 @@ class Stretch:
     is_strong: bool = False
 
 
-def stretches(reasons: Iterable[Reason], field: str = "content") -> list[Stretch]:
-    """Return the evidence of all reasons in one field, the strongest first."""
-    found = [
-        (reason, one) for reason in reasons for one in reason.evidence if one.field == field and one.start < one.end
-    ]
-    strongest = max((abs(one.weight) for _, one in found), default=0.0)
+def stretches(reasons: Sequence[Reason], field: str = "content") -> list[Stretch]:
+    """Return the evidence of some reasons in one field, the strongest first.
+
+    How strong it is called depends on the strongest in all fields, so that a name does not shine beside a glaring text.
+    """
+    everywhere = [(reason, one) for reason in reasons for one in reason.evidence if one.start < one.end]
+    strongest = max((abs(one.weight) for _, one in everywhere), default=0.0)
+    found = [(reason, one) for reason, one in everywhere if one.field == field]
     kept = [_stretch(reason, one, strongest) for reason, one in found if _counts(reason, one, strongest)]
     return sorted(kept, key=lambda one: -abs(one.weight))[:MARKS_AT_MOST]
 

@@ -91,7 +91,7 @@ def _tried(site: Site, policy: Policy) -> dict[str, object]:
         "action": verdict.action,
         "markup": marks.legible(content, marks.stretches(verdict.reasons)),
         "scores": cards.score_views(verdict),
-        "reasons": cards.reason_views(verdict),
+        "reasons": cards.reason_views(verdict.reasons),
     }
 
 

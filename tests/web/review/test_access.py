@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from moderation.core.comment import Comment, Status
+from moderation.core.errors import StoreUnavailable
 from moderation.service.services import Services
 from tests.web.review.conftest import PASSWORD, Person
 from tests.web.review.seeding import JANE, add, comment_of
@@ -179,3 +180,31 @@ def test_an_id_of_another_site_is_not_decided_through_ones_own(
     bob.post("/review/decide", {"site": "site-b", "item": f"{comment.id}:1", "act": "spam"})
 
     assert services.comments.get(SITE, comment.id).status is Status.PENDING
+
+
+def test_a_store_that_is_away_gets_a_page_that_says_so(
+    services: Services, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> object:
+        raise StoreUnavailable("The store does not answer; try again in a second.")
+
+    monkeypatch.setattr(type(services.connection), "call", away)
+
+    answer = alice.get("/review/?site=site-a")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert "Nothing was lost; try again in a moment." in answer.get_data(as_text=True)
+
+
+def test_a_bug_gets_a_page_without_details(services: Services, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(type(services.desk), "sheet", broken)
+
+    answer = alice.get("/review/?site=site-a")
+
+    assert answer.status_code == 500
+    assert "Something went wrong here." in answer.get_data(as_text=True)
+    assert "secret" not in answer.get_data(as_text=True)
