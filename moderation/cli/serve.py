@@ -5,7 +5,9 @@ Owns their options; the work is done by ``moderation.supervisor`` and ``moderati
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 
 import click
@@ -76,3 +78,6 @@ def _work(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with running_store(settings, command="winnow worker") as url:
         work.run(bootstrap.build(settings, url), stop)
+    if settings.supervisor_pid is not None:
+        sys.stdout.flush()
+        os._exit(0)  # Taking the compiler's library down takes a second, for which the parent would wait.
