@@ -33,12 +33,14 @@ class Sentences(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         from model.evaluate import EvaluationError
+        from model.leave_one_out import LeaveOneOutError
         from model.report import ReportError
         from model.train import TrainingError
 
+        own = (TrainingError, EvaluationError, LeaveOneOutError, ReportError)
         try:
             return super().invoke(ctx)
-        except (DatasetError, RecipeError, TrainingError, ModelRefused, EvaluationError, ReportError) as error:
+        except (DatasetError, RecipeError, ModelRefused, *own) as error:
             raise BadInput(str(error)) from error
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
@@ -194,34 +196,31 @@ def score(file: Path, output: Path, directory: Path | None, data_dir: Path, as_j
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
 @_model_option
 @click.option("--baseline", type=click.Path(path_type=Path), help="Another model to compare with.")
 @click.option("--report", "report_dir", type=click.Path(path_type=Path, file_okay=False), help="Write an HTML page.")
+@click.option(
+    "--leave-one-out", "recipe", type=click.Path(path_type=Path, dir_okay=False),
+    help="Instead of FILES: leave each source of this recipe out in turn; needs --data.",
+)  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the recipe's files are.")
 @_data_dir
 @_json
-def evaluate(
-    files: tuple[Path, ...], directory: Path | None, baseline: Path | None, report_dir: Path | None, data_dir: Path,
-    as_json: bool,
-) -> None:  # fmt: skip
+def evaluate(*, report_dir: Path | None, as_json: bool, **asked: Any) -> None:
     """Measure a model on labelled FILES, beside a baseline and the model in use.
 
     \b
-    Example:
+    Examples:
       winnow model evaluate labels.jsonl --report report
+      winnow model evaluate --leave-one-out recipe.toml --data data
     """
-    from model.artifact import load_model
-    from model.evaluate import evaluate as measure
     from model.evaluate import to_json
     from model.report import write
 
-    current = _chosen(None, data_dir)
-    chosen = directory or current
-    with _bar("Measuring") as advance:
-        found = measure(
-            files, load_model(chosen), advance=advance, baseline=load_model(baseline) if baseline else None,
-            in_use=load_model(current) if chosen.resolve() != current.resolve() else None,
-        )  # fmt: skip
+    if (asked["recipe"] is None) == (not asked["files"]):
+        raise click.UsageError("Give either FILES, or --leave-one-out with --data.")
+    found = _on_files(**asked) if asked["recipe"] is None else _left_out(**asked)
     page = write(found, report_dir) if report_dir else None
     if as_json:
         _print(to_json(found))
@@ -229,6 +228,33 @@ def evaluate(
     _print_tables(found)
     if page:
         click.echo(f"Wrote {page}.")
+
+
+def _on_files(
+    *, files: tuple[Path, ...], directory: Path | None, baseline: Path | None, data_dir: Path, **_: object
+) -> Any:
+    from model.artifact import load_model
+    from model.evaluate import evaluate as measure
+
+    current = _chosen(None, data_dir)
+    chosen = directory or current
+    with _bar("Measuring") as advance:
+        return measure(
+            files, load_model(chosen), advance=advance, baseline=load_model(baseline) if baseline else None,
+            in_use=load_model(current) if chosen.resolve() != current.resolve() else None,
+        )  # fmt: skip
+
+
+def _left_out(*, recipe: Path, data: Path | None, directory: Path | None, baseline: Path | None, **_: object) -> Any:
+    from model.leave_one_out import leave_one_out
+    from model.recipe import read_recipe
+
+    if data is None:
+        raise click.UsageError("--leave-one-out needs --data, the directory of the recipe's files.")
+    if directory or baseline:
+        raise click.UsageError("--leave-one-out trains models of its own; --model and --baseline belong to FILES.")
+    with _stages() as show:
+        return leave_one_out(read_recipe(recipe), data, show)
 
 
 def _print_tables(found: Any) -> None:
