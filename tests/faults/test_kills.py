@@ -61,7 +61,7 @@ def _kill_and_recover(service: Service, role: Role) -> None:
     if role in NAMES_IN_LOG:
         said = service.log()[before:]
         assert f'"process":"{NAMES_IN_LOG[role]}"' in said.replace(" ", ""), said
-        assert "starting it again" in said
+        assert "Restarting" in said
 
 
 def test_killed_worker_delivers_every_webhook_in_order(tmp_path: Path) -> None:
