@@ -40,10 +40,10 @@ def fit_platt(logits: Floats, truth: npt.NDArray[np.int8], weights: Floats) -> t
 
 def _newton_step(design: Floats, targets: Floats, weights: Floats, solution: Floats) -> Floats:
     chances = 1.0 / (1.0 + np.exp(-np.clip(design @ solution, -500.0, 500.0)))
-    gradient = design.T @ (weights * (chances - targets)) + 1e-6 * solution
+    gradient: Floats = design.T @ (weights * (chances - targets)) + 1e-6 * solution
     curvature = weights * np.maximum(chances * (1.0 - chances), 1e-9)
-    hessian = (design * curvature[:, None]).T @ design + 1e-6 * np.eye(2)
-    step: Floats = np.linalg.solve(hessian, gradient)
+    hessian: Floats = (design * curvature[:, None]).T @ design + 1e-6 * np.eye(2)
+    step = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
     step *= 5.0 / max(5.0, float(np.abs(step).max()))
     return step
 

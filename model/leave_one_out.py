@@ -21,9 +21,7 @@ from model.evaluation_rows import Rows
 from model.measures import Judged, Rate, auc
 from model.recipe import Recipe
 from model.serving import Thresholds
-from model.train import _calibrate as calibrate
-from model.train import _solve as solve
-from model.train import fit_label, trainable
+from model.train import calibrate, fit_label, solve, trainable
 
 Report = Callable[[str, int], None]
 Floats = npt.NDArray[np.float64]
@@ -95,7 +93,7 @@ def _without(
     truth = np.where(left_out, np.int8(UNKNOWN), corpus.truth[name])
     rest = replace(corpus, truth={**corpus.truth, name: truth})
     slope, offset = calibrate(rest, name, recipe, unseen)
-    return slope, offset, solve(rest, name, recipe.training, slope * unseen + offset)
+    return slope, offset, solve(rest, name, recipe, slope * unseen + offset)
 
 
 def _chances(logits: Floats) -> Floats:

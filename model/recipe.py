@@ -35,6 +35,7 @@ class DataSet:
         licence: For the model card.
         fold: Sets of one fold are left out together when scores for unseen sources are needed.
         calibrates: Labels whose probabilities are calibrated on this set.
+        solves: Whether its ham takes part in solving the thresholds; sets that are no comments should not.
     """
 
     name: str
@@ -44,6 +45,7 @@ class DataSet:
     licence: str = "not stated"
     fold: str = ""
     calibrates: tuple[str, ...] = ()
+    solves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ def _dataset(entry: Any, where: str) -> DataSet:
         name=name, file=file, labels=_labels(entry.get("labels"), where), weight=weight,
         licence=_typed(entry, "licence", str, where, default="not stated"),
         fold=_typed(entry, "fold", str, where, default=name),
+        solves=_typed(entry, "solves", bool, where, default=True),
         calibrates=_calibrates(entry.get("calibrates", []), where),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from model import hashing as h
 from model.artifact import save_model
 from model.calibration import fit_platt, rate_weights
 from model.card import write_card
-from model.corpus import GRAMMAR, UNKNOWN, Corpus, build_corpus, set_files
+from model.corpus import UNKNOWN, Corpus, build_corpus, set_files
 from model.dataset import LABELS, SCORE_OF_LABEL
 from model.metrics import summarise
 from model.recipe import Recipe, Training
@@ -112,10 +112,10 @@ def fit_label(corpus: Corpus, name: str, recipe: Recipe, report: Report = lambda
         epochs=training.epochs,
     )  # fmt: skip
     raw = unseen_logits(corpus, name, (costs, multipliers, state), lambda share: report(f"Fitting {name}", share))
-    slope, offset = _calibrate(corpus, name, recipe, raw)
+    slope, offset = calibrate(corpus, name, recipe, raw)
     unseen = slope * raw + offset
     slots = state[0][: h.SLOT_COUNT].astype(np.float16)
-    thresholds = _solve(corpus, name, training, unseen)
+    thresholds = solve(corpus, name, recipe, unseen)
     bias = slope * float(state[0][h.SLOT_COUNT]) + offset
     return Fitted(slots, bias, slope, unseen, thresholds, summarise(corpus, name, unseen, thresholds))
 
@@ -181,7 +181,7 @@ def _folds(corpus: Corpus, truth: npt.NDArray[np.int8]) -> npt.NDArray[np.int16]
     return folds
 
 
-def _calibrate(corpus: Corpus, name: str, recipe: Recipe, raw: Floats) -> tuple[float, float]:
+def calibrate(corpus: Corpus, name: str, recipe: Recipe, raw: Floats) -> tuple[float, float]:
     """Return Platt's numbers: on the sets that calibrate the label, or on all rows at the promised rate of spam."""
     truth = corpus.truth[name]
     chosen = [index for index, part in enumerate(recipe.datasets) if name in part.calibrates]
@@ -193,18 +193,15 @@ def _calibrate(corpus: Corpus, name: str, recipe: Recipe, raw: Floats) -> tuple[
     return fit_platt(raw[rows], truth[rows], weights)
 
 
-def _solve(corpus: Corpus, name: str, training: Training, unseen: Floats) -> Thresholds:
+def solve(corpus: Corpus, name: str, recipe: Recipe, unseen: Floats) -> Thresholds:
+    promises = recipe.training.promises
     ham = (corpus.truth[name] == 0) & (corpus.weights > 0.0)
-    sources = [unseen[ham & (corpus.sets == index)] for index in _conversations(corpus)]
+    chosen = [index for index, part in enumerate(recipe.datasets) if part.solves]
+    sources = [unseen[ham & (corpus.sets == index)] for index in chosen]
     if name == "toxic":
-        return solve_toxicity(sources, training.promises)
+        return solve_toxicity(sources, promises)
     linked = ham & corpus.links
-    with_link = [unseen[linked & (corpus.sets == index)] for index in _conversations(corpus)]
-    return solve_spam(sources, with_link, training.promises)
-
-
-def _conversations(corpus: Corpus) -> list[int]:
-    return [index for index, facts in enumerate(corpus.facts) if facts.name != GRAMMAR]
+    return solve_spam(sources, [unseen[linked & (corpus.sets == index)] for index in chosen], promises)
 
 
 def describe(recipe: Recipe, corpus: Corpus, fitted: Mapping[str, Fitted]) -> dict[str, Any]:
