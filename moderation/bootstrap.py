@@ -15,6 +15,7 @@ from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
+from moderation.service.guesses import Guesses
 from moderation.service.insight import Insight
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
@@ -55,7 +56,7 @@ def build(settings: Settings, redis_url: str) -> Services:
     keyring = load_keyring(settings)
     connection = Connection(redis_url)
     comments, queue, archive = Comments(connection), Queue(connection), Archive(connection)
-    reviews = Reviews(connection)
+    reviews, accounts = Reviews(connection), AccountStore(connection)
     scorer = Scorer(settings.models_dir)
     judge = Judge(scorer)
     decisions = Decisions(comments, queue, now=now, new_id=new_id)
@@ -73,9 +74,10 @@ def build(settings: Settings, redis_url: str) -> Services:
         submissions=submissions,
         decisions=decisions,
         feedback=Feedback(comments, submissions, decisions, archive, now=now),
+        guesses=Guesses(accounts, keyring),
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
-        accounts=Accounts(AccountStore(connection), keyring, now=now),
+        accounts=Accounts(accounts, keyring, now=now),
         acts=Acts(decisions, queue, reviews, now=now, new_id=new_id),
         desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text), timer=time.perf_counter),
         insight=Insight(comments, queue, reviews, archive, now=now),

@@ -6,7 +6,6 @@ else. Refuses network look-ups: syntax only, no DNS on the request path.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import html
@@ -37,8 +36,17 @@ _WORD = r"""[^\s<>@,:()\[\]"?=/]"""
 _ADDRESS_IN_TEXT = re.compile(
     rf"(?<!{_WORD}){_WORD}{{1,64}}?(?:@|%40|&#0*64;|&#x0*40;|&commat;)[\w.%-]{{1,253}}\w", re.IGNORECASE
 )
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 in lower case; its table of pairs beats the library's loop.
+_BASE32_PAIRS = tuple(one + other for one in _BASE32 for other in _BASE32)
+_PAIR_SHIFTS = tuple(range(PSEUDONYM_BYTES * 8 - 10, -1, -10))
 _PLAIN_LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)  # RFC 5322 dot-atom.
 _PLAIN_DOMAIN = re.compile(r"(?!.*xn--)[a-z0-9.-]+", re.IGNORECASE | re.ASCII)  # Encoded ones go to the library.
+_DOMAIN = r"[\w%-]{1,63}+(?:\.[\w%-]{1,63}+){1,8}+"
+_ANY_ADDRESS = re.compile(rf"(?<!{_WORD}){_WORD}{{1,64}}+@{_DOMAIN}")
+_ANY_ENCODED_ADDRESS = re.compile(
+    rf"(?<!{_WORD}){_WORD}{{1,64}}?(?:%40|&#0{{0,9}}64;|&#x0{{0,9}}40;|&commat;){_DOMAIN}", re.IGNORECASE
+)
+_ENCODED_AT = re.compile(r"%40|&#0{0,9}64;|&#x0{0,9}40;|&commat;", re.IGNORECASE)
 _ADDRESS_IN_NAME = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 
 
@@ -104,7 +112,8 @@ class Keyring:
 
 def _pseudonym(secret: bytes, message: bytes) -> str:
     digest = hmac.digest(secret, message, "sha256")[:PSEUDONYM_BYTES]
-    return base64.b32encode(digest).decode().lower()
+    number = int.from_bytes(digest, "big")
+    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,13 @@ def forget_author(text: str, *, author_id: str, site: str, keyring: Keyring) -> 
         if author_id in one.identity.ids:
             text = one.forget_in(text)
     return text
+
+
+def forget_all(text: str) -> str:
+    """Return a text without any e-mail address, for texts that come without the address of whoever wrote them."""
+    if "@" in text:
+        text = _ANY_ADDRESS.sub(MASK, text)
+    return _ANY_ENCODED_ADDRESS.sub(MASK, text) if _ENCODED_AT.search(text) else text
 
 
 def public_name(name: str) -> str:

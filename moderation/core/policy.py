@@ -76,6 +76,8 @@ class Policy:
         trust_after_approved: Approvals, with no rejection, after which an author is trusted; 0 turns it off.
         rejected_days: Days after which a rejected comment loses its text.
         akismet_borderline: What a client of Akismet's protocol without a callback is told about a borderline comment.
+        akismet_discard: Spam score from which such a client is told that it may drop the comment unseen; None is never.
+        akismet_review_days: Days after which WordPress publishes by itself what nobody has looked at.
         labels_days: Days for which a training label is kept.
     """
 
@@ -92,6 +94,8 @@ class Policy:
     webhook_url: str | None = None
     allowed_attributes: str = "strict"
     akismet_borderline: str = "spam"
+    akismet_discard: float | None = None
+    akismet_review_days: int = 7
 
     def effective(self, model: Mapping[str, Thresholds]) -> dict[str, Thresholds]:
         """Return the thresholds in force: the model's, overridden by the site's."""

@@ -72,6 +72,8 @@ def stored_policy(policy: Policy) -> dict[str, Any]:
         "webhook_url": policy.webhook_url,
         "allowed_attributes": policy.allowed_attributes,
         "akismet_borderline": policy.akismet_borderline,
+        "akismet_discard": policy.akismet_discard,
+        "akismet_review_days": policy.akismet_review_days,
     }
 
 
@@ -93,8 +95,12 @@ def policy_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "email_required",
         "trust_after_approved",
         "webhook_url",
+        "allowed_attributes",
+        "akismet_borderline",
+        "akismet_discard",
+        "akismet_review_days",
     )
-    fields = {name: document[name] for name in (*plain, "allowed_attributes", "akismet_borderline") if name in document}
+    fields = {name: document[name] for name in plain if name in document}
     fields |= {name: _list_of(document[name]) for name in ("block", "hold") if name in document}
     if "rate_limit" in document:
         fields["rate_limit"] = parse_rate_limit(document["rate_limit"])

@@ -18,7 +18,7 @@ from moderation.core.comment import (
 )
 from moderation.core.errors import NothingToUndo
 from moderation.core.identity import public_name
-from moderation.core.reasons import KINDS
+from moderation.core.reasons import KINDS, Action
 from moderation.core.site import Site
 from moderation.core.text import plain_text
 from moderation.service.events import EVENT_OF_STATUS, RESTORED, audit_entry, event_for
@@ -241,12 +241,21 @@ def _counters(comment: Comment) -> tuple[str, ...]:
         return ()
     kind = f"decision:{decision.ruling}" + (f":{decision.reason}" if decision.reason else "")
     approves = decision.ruling is Ruling.APPROVE
-    counters = [kind, f"by:{_COUNTER_UNSAFE.sub(' ', decision.moderator)}"]
+    counters = [kind, f"by:{_COUNTER_UNSAFE.sub(' ', decision.moderator)}", *_mistakes(comment, approves)]
     for one in comment.verdict.reasons:
         counters.append(f"judged:{one.code}")
         if approves == _speaks_against(one.code, one.weight):
             counters.append(f"overruled:{one.code}")
     return tuple(counters)
+
+
+def _mistakes(comment: Comment, approves: bool) -> list[str]:
+    """Return what Akismet calls the verdict if the decision is right: missed spam, a false positive, or neither."""
+    said_ham = comment.verdict.action is Action.APPROVE
+    if approves:
+        return [] if said_ham else ["mistake:false-positive"]
+    is_spam = comment.decision is not None and comment.decision.reason is RejectReason.SPAM
+    return ["mistake:missed-spam"] if said_ham and is_spam else []
 
 
 def _speaks_against(code: str, weight: float) -> bool:

@@ -30,7 +30,9 @@ class Feedback:
         self._archive = archive
         self._now = now
 
-    def report(self, site: Site, submission: Submission, *, is_spam: bool, who: str) -> Comment:
+    def report(
+        self, site: Site, submission: Submission, *, is_spam: bool, who: str, note: str | None = None
+    ) -> Comment:
         """Decide on the comment that a submission repeats, or on a new one where it was never checked.
 
         Args:
@@ -38,6 +40,7 @@ class Feedback:
             submission: The comment as the website sends it with its report; ``trace`` finds the earlier check.
             is_spam: What the website says.
             who: For the decision.
+            note: For the decision.
 
         Raises:
             RateLimited, SiteChanged: As submitting does.
@@ -49,7 +52,9 @@ class Feedback:
             decision = comment.decision
             if decision is not None and (decision.ruling, decision.reason) == (ruling, reason):
                 return comment
-            judgment = Judgment(ruling=ruling, reason=reason, moderator=who, version=comment.version, override=True)
+            judgment = Judgment(
+                ruling=ruling, reason=reason, moderator=who, note=note, version=comment.version, override=True
+            )
             try:
                 return self._decisions.decide(site, comment.id, judgment).comment
             except Conflict:
@@ -59,7 +64,11 @@ class Feedback:
         return comment
 
     def _earlier(self, site: Site, submission: Submission) -> Comment | None:
-        return self._comments.find_by_trace(site.name, submission.trace) if submission.trace else None
+        """Return the comment that a report is about; never one of somebody else who wrote the same under that name."""
+        found = self._comments.find_by_trace(site.name, submission.trace) if submission.trace else None
+        if found is None or not found.author_id or not submission.author.ids:
+            return found
+        return found if found.author_id in submission.author.ids else None
 
     def label(self, site: Site, label_id: str, row: dict[str, Any]) -> None:
         """Keep a training label for a text that is no comment of ours; the same id again replaces it."""

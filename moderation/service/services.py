@@ -12,6 +12,7 @@ from moderation.service.acts import Acts
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
+from moderation.service.guesses import Guesses
 from moderation.service.insight import Insight
 from moderation.service.judging import Judge
 from moderation.service.privacy import Privacy
@@ -41,6 +42,7 @@ class Services:
     submissions: Submissions
     decisions: Decisions
     feedback: Feedback
+    guesses: Guesses
     sites: SiteDirectory
     privacy: Privacy
     accounts: Accounts

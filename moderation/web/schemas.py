@@ -168,6 +168,12 @@ class PolicyIn(Strict):
     akismet_borderline: Literal["spam", "ham"] = Field(
         "spam", description="What Akismet's clients without a callback are told about a borderline comment."
     )
+    akismet_discard: Score | None = Field(
+        None, description="Spam score from which Akismet's clients are told that they may drop the comment unseen."
+    )
+    akismet_review_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        7, description="Days after which WordPress publishes by itself what nobody has looked at."
+    )
 
 
 class SiteTestIn(Strict):

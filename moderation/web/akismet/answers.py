@@ -25,8 +25,12 @@ def text(body: str, status: int = 200, **headers: str) -> Response:
 
 
 def invalid(why: str = "The key is not one that this service knows.") -> Response:
-    """Return the refusal of a key: 200, and never without its explanation, which some clients need to notice it."""
-    return text(INVALID, X_akismet_debug_help=why)
+    """Return the refusal of a key: 200, and never without its explanation, which some clients need to notice it.
+
+    The error header says that a person must act: WordPress and Discourse then hold the comment for one, instead of
+    trying again (as they do after a 503 or 429, which have no such header).
+    """
+    return text(INVALID, X_akismet_debug_help=why, X_akismet_error="invalid-key")
 
 
 def verdict(body: str, *, guid: str, found: Verdict | None = None, is_classified: bool = False) -> Response:

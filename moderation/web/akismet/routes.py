@@ -14,25 +14,27 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from moderation.core.comment import Status, Submission
+from moderation.core.comment import Status, Submission, Verdict
 from moderation.core.errors import RateLimited, SiteChanged, StoreUnavailable, Unauthenticated
 from moderation.core.identity import public_name
 from moderation.service.sites import Caller
 from moderation.service.submissions import Submitted
 from moderation.store.connection import RETRY_AFTER_SECONDS
-from moderation.web.akismet import answers
+from moderation.web.akismet import account, answers
 from moderation.web.akismet.form import Form, decode, submission_of
 from moderation.web.auth import metrics, services
-from moderation.web.bodies import rendered
 from moderation.webhooks.sealing import seal
 
 bp = Blueprint("akismet", __name__)
 BODY_BYTES = 1024 * 1024  # WordPress sends a copy of the whole form beside the comment.
-RECHECK_SECONDS = 302_400  # The client approves by itself after twice that: seven days.
+DAY_SECONDS = 86_400
+TOO_LARGE = "The request is larger than 1 MiB."
 REPORTER = "akismet"
 SPAM_AUTHORS = {"akismet-guaranteed-spam", "viagra-test-123"}
 SPAM_ADDRESS = "akismet-guaranteed-spam@example.com"
+_TOLD = {"true": "The website had been told: spam.", "false": "The website had been told: ham."}
 _KEY = re.compile(r"[a-z0-9]{12}")
 View = Callable[[Caller, Form], Response]
 
@@ -48,19 +50,19 @@ def route(path: str, view: View, *, methods: tuple[str, ...] = ("POST",), is_key
     """
 
     def answer(key: str = "") -> Response:
-        form = _form()
         try:
+            form = _form()
             caller = _caller(form, key, is_key_first=is_key_first)
             g.site = caller.site.name
             return view(caller, form)
+        except RequestEntityTooLarge:
+            return answers.text("", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, X_akismet_debug_help=TOO_LARGE)
         except Unauthenticated:
-            return _with_guid(answers.invalid())
+            return answers.invalid()
         except RateLimited as error:
-            return _with_guid(
-                answers.text("", HTTPStatus.TOO_MANY_REQUESTS, Retry_After=str(error.retry_after_seconds))
-            )
+            return answers.text("", HTTPStatus.TOO_MANY_REQUESTS, Retry_After=str(error.retry_after_seconds))
         except StoreUnavailable:
-            return _with_guid(answers.text("", HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=str(RETRY_AFTER_SECONDS)))
+            return answers.text("", HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=str(RETRY_AFTER_SECONDS))
 
     name = path.strip("/").replace("/", "_").replace(".", "_").replace("-", "_")
     for rule, suffix in ((path, ""), (f"/<string(length=12):key>{path}", "_by_path")):
@@ -80,9 +82,15 @@ def _caller(form: Form, in_path: str, *, is_key_first: bool) -> Caller:
     names = ("key", "api_key") if is_key_first else ("api_key", "key")
     given = in_path or next((form.get(name) for name in names if form.get(name)), "") or _key_of_host()
     key = given.strip().lower()
-    if not _KEY.fullmatch(key):
-        raise Unauthenticated("This is not an API key.")
-    caller = services().sites.refreshed(services().sites.authenticate(key))
+    if is_key_first:
+        services().guesses.check(request.remote_addr)
+    try:
+        if not _KEY.fullmatch(key):
+            raise Unauthenticated("This is not an API key.")
+        caller = services().sites.refreshed(services().sites.authenticate(key))
+    except Unauthenticated:
+        services().guesses.wrong(request.remote_addr)
+        raise
     g.akismet_key = key
     return caller
 
@@ -92,8 +100,11 @@ def _key_of_host() -> str:
     return label if _KEY.fullmatch(label) else ""
 
 
-def _with_guid(response: Response) -> Response:
-    response.headers["X-akismet-guid"] = answers.fresh_guid()
+@bp.after_request
+def add_guid(response: Response) -> Response:
+    """Give every answer a guid: without one, WordPress would publish the comment that we could not judge."""
+    if "X-akismet-guid" not in response.headers:
+        response.headers["X-akismet-guid"] = answers.fresh_guid()
     return response
 
 
@@ -103,7 +114,7 @@ def verify_key(caller: Caller, form: Form) -> Response:
 
 
 def _missing_blog() -> Response:
-    return _with_guid(answers.text(answers.MISSING_BLOG, X_akismet_debug_help='Empty "blog" value'))
+    return answers.text(answers.MISSING_BLOG, X_akismet_debug_help='Empty "blog" value')
 
 
 def comment_check(caller: Caller, form: Form) -> Response:
@@ -154,19 +165,26 @@ def _checked(caller: Caller, submitted: Submitted, *, is_classified: bool) -> Re
         found=comment.verdict,
         is_classified=is_classified,
     )
-    if is_open:
-        response.headers["X-akismet-recheck-after"] = str(RECHECK_SECONDS)
+    if is_open:  # The client publishes by itself after twice this time.
+        response.headers["X-akismet-recheck-after"] = str(caller.site.policy.akismet_review_days * DAY_SECONDS // 2)
+    if comment.status is Status.REJECTED and _is_blatant(comment.verdict, caller.site.policy.akismet_discard):
+        response.headers["X-akismet-pro-tip"] = "discard"
     return response
+
+
+def _is_blatant(verdict: Verdict, least: float | None) -> bool:
+    return least is not None and verdict.scores.get("spam", 0.0) >= least
 
 
 def _sealed_callback(caller: Caller, form: Form) -> str | None:
     """Return the callback, sealed with the key that it must be called with, or None if it is not the site's."""
     url = form.get("callback").strip()
     try:
-        host = urlsplit(url).hostname
+        parts = urlsplit(url)
+        host = parts.hostname
     except ValueError:
         return None
-    if not url or host is None or host != urlsplit(caller.site.url).hostname:
+    if parts.scheme not in ("https", "http") or host is None or host != urlsplit(caller.site.url).hostname:
         return None
     sealed = json.dumps({"url": url, "key": g.akismet_key})
     return seal(services().keyring.derived("callback")[0], sealed)
@@ -188,72 +206,9 @@ def _report(caller: Caller, form: Form, *, is_spam: bool) -> Response:
     if not form.is_true("is_test") and form.get("comment_content").strip():
         submission = submission_of(form, site=caller.site, keyring=services().keyring)
         who = public_name(" ".join(form.get("reporter").split()))[:80] or REPORTER
-        services().feedback.report(caller.site, submission, is_spam=is_spam, who=who)
+        told = _TOLD.get(form.get("comment_check_response"))
+        services().feedback.report(caller.site, submission, is_spam=is_spam, who=who, note=told)
     return answers.text(answers.THANKS)
-
-
-def deactivate(caller: Caller, form: Form) -> Response:
-    """Take note that a site stops using its key; the key stays, since the operator gives and takes keys."""
-    return answers.text("deactivated")
-
-
-def subscription(caller: Caller, form: Form) -> Response:
-    """Say that the account is active, without which WordPress does not save a key."""
-    return rendered(
-        {
-            "account_id": 1,
-            "account_type": "self-hosted",
-            "account_name": caller.site.name,
-            "status": "active",
-            "next_billing_date": False,
-            "limit_reached": False,
-        }
-    )
-
-
-def usage_limit(caller: Caller, form: Form) -> Response:
-    """Say that there is no limit."""
-    usage = sum(month["spam"] + month["ham"] for month in _months(caller, 1).values())
-    body: dict[str, object] = {"limit": "none", "usage": usage, "percentage": "0", "throttled": False}
-    if form.is_true("extended"):
-        body |= {"notice_level": False, "upgrade": False}
-    return rendered(body)
-
-
-def key_stats(caller: Caller, form: Form) -> Response:
-    """Return counts of spam, ham and mistakes, by month."""
-    span = {"60-days": 2, "6-months": 6}.get(form.get("from"), 12)
-    months = _months(caller, span)
-    total = {
-        name: sum(month[name] for month in months.values())
-        for name in ("spam", "ham", "missed_spam", "false_positives")
-    }
-    judged = total["spam"] + total["ham"]
-    wrong = total["missed_spam"] + total["false_positives"]
-    accuracy = round(100 * (1 - wrong / judged), 2) if judged else 100.0
-    breakdown = {name: {**month, "da": f"{name}-01"} for name, month in months.items()}
-    return rendered({**total, "accuracy": accuracy, "time_saved": 15 * total["spam"], "breakdown": breakdown})
-
-
-def key_sites(caller: Caller, form: Form) -> Response:
-    """Return the sites of the key, which is one, with counts as strings."""
-    ((name, month),) = list(_months(caller, 1).items())[-1:]
-    counts = {one: str(month[one]) for one in ("spam", "ham", "missed_spam", "false_positives")}
-    row = {"site": caller.site.url, "api_calls": str(month["spam"] + month["ham"]), **counts, "is_revoked": False}
-    return rendered({name: [row], "limit": 500, "offset": 0, "total": 1})
-
-
-def _months(caller: Caller, span: int) -> dict[str, dict[str, int]]:
-    """Return counts of the last months, oldest first."""
-    now = services().now()
-    months: dict[str, dict[str, int]] = {}
-    for date, counters in services().archive.days(caller.site.name, until=now, days=31 * span):
-        month = months.setdefault(date[:7], dict.fromkeys(("spam", "ham", "missed_spam", "false_positives"), 0))
-        month["spam"] += counters.get("verdict:reject", 0) + counters.get("verdict:review", 0)
-        month["ham"] += counters.get("verdict:approve", 0)
-        month["missed_spam"] += counters.get("decision:reject:spam", 0)
-        month["false_positives"] += counters.get("decision:approve", 0)
-    return dict(list(months.items())[-span:])
 
 
 def _connected() -> Response:
@@ -265,9 +220,9 @@ route("/1.1/verify-key", verify_key, is_key_first=True)
 route("/1.1/comment-check", comment_check)
 route("/1.1/submit-spam", submit_spam)
 route("/1.1/submit-ham", submit_ham)
-route("/1.1/deactivate", deactivate, is_key_first=True)
-route("/1.1/get-subscription", subscription, is_key_first=True)
-route("/1.1/get-stats", key_stats, is_key_first=True)
-route("/1.2/get-key-stats", key_stats, is_key_first=True)
-route("/1.2/usage-limit", usage_limit, methods=("GET", "POST"))
-route("/1.2/key-sites", key_sites, methods=("GET", "POST"))
+route("/1.1/deactivate", account.deactivate, is_key_first=True)
+route("/1.1/get-subscription", account.subscription, is_key_first=True)
+route("/1.1/get-stats", account.key_stats, is_key_first=True)
+route("/1.2/get-key-stats", account.key_stats, is_key_first=True)
+route("/1.2/usage-limit", account.usage_limit, methods=("GET", "POST"))
+route("/1.2/key-sites", account.key_sites, methods=("GET", "POST"))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moderation.web.perspective.problems import Refused
 
 TEXT_MAX_BYTES = 65_536  # Google took 20 KB.
-ATTRIBUTES = ("TOXICITY", "SPAM", "LIKELY_TO_REJECT")
+# Which of the classifier's labels an attribute is made of; a classifier that lacks one lacks the attribute.
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "TOXICITY": ("toxicity",),
+    "SPAM": ("spam",),
+    "LIKELY_TO_REJECT": ("spam", "toxicity"),
+}
 SCORE_TYPES = {"SCORE_TYPE_UNSPECIFIED", "PROBABILITY"}
 TEXT_TYPES = {"TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT", "HTML"}
 BATCH_MAX = 100
@@ -47,11 +52,18 @@ def object_of(body: bytes) -> dict[str, Any]:
     return given
 
 
-def analysis_of(given: Mapping[str, Any], *, drops_unknown: bool) -> Analysis:
+def attributes_of(labels: Iterable[str]) -> frozenset[str]:
+    """Return the attributes that a classifier with these labels can score."""
+    known = set(labels)
+    return frozenset(name for name, needed in ATTRIBUTES.items() if known.issuperset(needed))
+
+
+def analysis_of(given: Mapping[str, Any], *, known: Container[str], drops_unknown: bool) -> Analysis:
     """Return what a request asks for.
 
     Args:
         given: The request.
+        known: Attributes that the classifier can score.
         drops_unknown: Leave out attributes that the model lacks, instead of refusing.
 
     Raises:
@@ -65,7 +77,7 @@ def analysis_of(given: Mapping[str, Any], *, drops_unknown: bool) -> Analysis:
     token = given.get("clientToken")
     return Analysis(
         text=text,
-        attributes=_attributes(asked, drops_unknown=drops_unknown),
+        attributes=_attributes(asked, known, drops_unknown=drops_unknown),
         languages=_languages(given.get("languages")),
         wants_spans=given.get("spanAnnotations") is True,
         client_token=token if isinstance(token, str) else None,
@@ -105,10 +117,10 @@ def base_name(attribute: str) -> str:
     return attribute.partition("@")[0]
 
 
-def _attributes(asked: Mapping[str, Any], *, drops_unknown: bool) -> dict[str, float]:
+def _attributes(asked: Mapping[str, Any], known: Container[str], *, drops_unknown: bool) -> dict[str, float]:
     found = {}
     for name, options in asked.items():
-        if base_name(name) not in ATTRIBUTES:
+        if base_name(name) not in known:
             if drops_unknown:
                 continue
             raise Refused(f"Unknown requested attribute: {name[:100]}")

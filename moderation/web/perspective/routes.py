@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from moderation.core.comment import Submission
-from moderation.core.errors import ModelUnavailable, StoreUnavailable, Unauthenticated
+from moderation.core.errors import ModelUnavailable, RateLimited, StoreUnavailable, Unauthenticated
+from moderation.core.identity import forget_all
 from moderation.scoring import Scored
 from moderation.service.sites import Caller
 from moderation.store.connection import RETRY_AFTER_SECONDS
@@ -24,9 +27,11 @@ from moderation.web.auth import services
 from moderation.web.bodies import rendered
 from moderation.web.perspective import discovery
 from moderation.web.perspective.parsing import (
+    ATTRIBUTES,
     BATCH_MAX,
     Analysis,
     analysis_of,
+    attributes_of,
     base_name,
     object_of,
     suggestions_of,
@@ -51,6 +56,12 @@ def method(path: str, view: View) -> None:
             return view(_caller(), object_of(request.get_data(cache=False)))
         except Unauthenticated:
             return problem(400, KEY_INVALID)
+        except RateLimited as error:
+            response = problem(429, "Quota exceeded: too many requests with keys that are not valid.")
+            response.headers["Retry-After"] = str(error.retry_after_seconds)
+            return response
+        except RequestEntityTooLarge:
+            return refusal(Refused("Comment text too long.", "COMMENT_TOO_LONG"))
         except Refused as error:
             return refusal(error)
         except (StoreUnavailable, ModelUnavailable):
@@ -64,11 +75,13 @@ def method(path: str, view: View) -> None:
 def _caller() -> Caller:
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
     key = request.args.get("key") or request.headers.get("X-Goog-Api-Key") or bearer
-    caller = services().sites.authenticate(key.strip())
-    with suppress(
-        StoreUnavailable
-    ):  # Scoring needs no store: a website that is known already is answered all the same.
-        caller = services().sites.refreshed(caller)
+    try:
+        caller = services().sites.authenticate(key.strip().lower())
+        with suppress(StoreUnavailable):  # Scoring needs no store: a website known already is answered all the same.
+            caller = services().sites.refreshed(caller)
+    except Unauthenticated:
+        services().guesses.wrong(request.remote_addr)
+        raise
     g.site = caller.site.name
     return caller
 
@@ -89,7 +102,8 @@ def batch_analyze(caller: Caller, given: dict[str, Any]) -> Response:
 
 
 def _analysis(caller: Caller, given: dict[str, Any]) -> Analysis:
-    return analysis_of(given, drops_unknown=caller.site.policy.allowed_attributes == "lenient")
+    known = attributes_of(services().scorer.model.labels)
+    return analysis_of(given, known=known, drops_unknown=caller.site.policy.allowed_attributes == "lenient")
 
 
 def _submission(text: str) -> Submission:
@@ -113,9 +127,17 @@ def _rendered(analysis: Analysis, scored: Scored) -> dict[str, Any]:
 
 
 def _values(scored: Scored) -> dict[str, float]:
-    """Return the value of each attribute; likely to be rejected is a comment that is spam, or toxic, or both."""
-    spam, toxicity = scored.scores.get("spam", 0.0), scored.scores.get("toxicity", 0.0)
-    return {"TOXICITY": toxicity, "SPAM": spam, "LIKELY_TO_REJECT": 1 - (1 - spam) * (1 - toxicity)}
+    """Return the value of each attribute that the classifier can score."""
+    return {
+        name: _of_any([scored.scores[label] for label in ATTRIBUTES[name]]) for name in attributes_of(scored.scores)
+    }
+
+
+def _of_any(probabilities: list[float]) -> float:
+    """Return the probability that at least one of some labels holds, taken as independent."""
+    if len(probabilities) == 1:
+        return probabilities[0]
+    return 1 - math.prod(1 - one for one in probabilities)
 
 
 def _score(value: float) -> dict[str, Any]:
@@ -153,7 +175,10 @@ def _utf16_length(text: str) -> int:
 
 def suggest_score(caller: Caller, given: dict[str, Any]) -> Response:
     """Keep what people said about a text as a training label; saying it again, or otherwise, replaces it."""
-    text, said = text_of(given), suggestions_of(given)
+    text, said = (
+        forget_all(text_of(given)),
+        suggestions_of(given),
+    )  # Whose text it is, and so whose address, nobody says.
     labels = _labels(said)
     if labels is not None:
         community = str(given.get("communityId", ""))[:255]

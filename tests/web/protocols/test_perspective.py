@@ -9,7 +9,10 @@ import pytest
 from googleapiclient import discovery
 from googleapiclient.errors import HttpError
 
+from model.serving import Judgement
 from moderation.core.errors import StoreUnavailable
+from moderation.scoring import Scorer
+from tests.keyword_model import KeywordModel
 from tests.web.protocols.conftest import Live
 
 TOXIC = "You are an idiot."
@@ -211,3 +214,46 @@ def test_googles_own_client(live: Live) -> None:
     assert scored["attributeScores"]["TOXICITY"]["summaryScore"]["value"] == 0.9
     assert suggested == {}
     assert caught.value.error_details[0]["errorType"] == "COMMENT_EMPTY"
+
+
+class OneLabelModel(KeywordModel):
+    """A classifier that was trained on spam alone."""
+
+    labels = ("spam",)  # type: ignore[assignment]
+
+    def judge(self, text: str, *, author: str = "", url: str = "", limit: int = 5) -> Judgement:
+        """Return the judgement of spam only."""
+        whole = super().judge(text, author=author, url=url, limit=limit)
+        return Judgement(labels={"spam": whole.labels["spam"]}, undone=0)
+
+
+@pytest.mark.parametrize("name", ["TOXICITY", "LIKELY_TO_REJECT", "SEVERE_TOXICITY", "INSULT"])
+def test_attribute_that_the_classifier_lacks_is_never_made_up(
+    live: Live, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Scorer, "model", OneLabelModel())
+
+    refused = analyze(live, ask(TOXIC, name))
+    live.services.sites.change_policy(live.site, {"allowed_attributes": "lenient"})
+    dropped = analyze(live, ask(TOXIC, "SPAM", name))
+
+    assert refused.json()["error"]["message"] == f"Unknown requested attribute: {name}"
+    assert list(dropped.json()["attributeScores"]) == ["SPAM"]
+
+
+def test_body_beyond_the_limit_is_googles_error(live: Live) -> None:
+    answer = analyze(live, ask("a" * 1_100_000, "TOXICITY"))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["errorType"] == "COMMENT_TOO_LONG"
+
+
+def test_suggested_text_is_kept_without_addresses(live: Live) -> None:
+    body = {
+        "comment": {"text": "Write to Mallory@Mail.example now"},
+        "attributeScores": {"SPAM": {"summaryScore": {"value": 1}}},
+    }
+
+    httpx.post(f"{live.url}/v1alpha1/comments:suggestscore?key={live.key}", json=body)
+
+    assert [row["text"] for row in live.services.archive.labels(live.site)] == ["Write to [address removed] now"]
