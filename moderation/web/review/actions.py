@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 from moderation.core.comment import Comment, Status
 from moderation.core.errors import InvalidInput, NotFound
 from moderation.core.site import Site
-from moderation.service.acts import KINDS, MAX_ITEMS, Act, Item, Late
+from moderation.service.acts import KINDS, MAX_ITEMS, Act, Item
 from moderation.web.auth import services
-from moderation.web.review import gate, outcomes
+from moderation.web.review import gate, outcomes, times
 from moderation.web.review.gate import bp, who
 from moderation.web.review.texts import say
 
@@ -125,5 +125,5 @@ def became(comment: Comment | None, now: datetime) -> str:
     decision = comment.decision
     if decision is None:
         return say("late.machine", what=say(f"what.{comment.status}"))
-    kind = decision.reason or decision.ruling.value
-    return outcomes.late_sentence(Late(comment.id, kind, decision.moderator, decision.at), now)
+    what = say(f"what.{decision.reason or decision.ruling.value}")
+    return say("late.became", who=decision.moderator, what=what, ago=times.ago(now - decision.at))

@@ -168,7 +168,7 @@ def test_two_people(chromium: Any, address: str, services: Services) -> None:
 
         root.keyboard.press("s")
         root.get_by_text("Rejected as spam.").wait_for()
-        alice.locator(f"#c-{ids[1]}").get_by_text("Root had decided one already").wait_for(timeout=15_000)
+        alice.locator(f"#c-{ids[1]}").get_by_text("Root: rejected as spam").wait_for(timeout=15_000)
         assert alice.locator("#nav-count").inner_text() == "2"
 
 

@@ -10,7 +10,6 @@ let position = facts.position;
 let tag = "";
 let mine = null;
 let settling = 0;
-let seen = Number(facts.waiting);
 
 export function watch() {
   setInterval(ask, EVERY_SECONDS * 1000);
@@ -52,7 +51,6 @@ function show(state) {
 
 function announceNew(waiting) {
   const more = waiting - Number(facts.waiting);
-  seen = waiting;
   if (more <= 0) return;
   news.hidden = false;
   const link = document.createElement("a");
