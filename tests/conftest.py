@@ -16,7 +16,7 @@ from moderation.store.embedded import running_store
 CHROMIUM = "/usr/bin/chromium"
 
 # A deadline for each example measures how busy the machine is; what must be fast has tests that take the best of some.
-hypothesis.settings.register_profile("winnow", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("winnow", deadline=None, print_blob=True, max_examples=50)
 hypothesis.settings.load_profile("winnow")
 
 

@@ -130,12 +130,12 @@ def test_a_malformed_address_is_refused_and_not_repeated(address: str) -> None:
     ids=["long local part", "combining marks", "many labels"],
 )
 def test_a_huge_address_is_refused_at_once(address: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(InvalidAddress):
         identified(address)
 
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05
 
 
 def test_facts_are_what_the_rules_need_and_no_more() -> None:

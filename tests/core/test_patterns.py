@@ -136,9 +136,9 @@ def test_the_longest_list_of_words_is_taken() -> None:
 
 def _seconds(rules: ListRules, text: str) -> float:
     hit(rules, "compile first")
-    started = time.perf_counter()
+    started = time.process_time()
     hit(rules, text)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+b", "(.*a){12}b", ".*.*.*=.*", r"(\w+\s?)+!", "[^x]{0,60}yz"])

@@ -298,7 +298,7 @@ def _run(services: Services, *, examples: int, steps: int) -> None:
 
 
 def test_every_order_of_events_keeps_the_queue_whole(services: Services) -> None:
-    _run(services, examples=12, steps=30)
+    _run(services, examples=8, steps=30)
 
 
 @pytest.mark.slow

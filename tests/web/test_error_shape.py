@@ -179,9 +179,6 @@ def test_an_address_in_the_name_of_a_parameter_is_not_repeated(api: Api) -> None
 
 
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer ", "Basic eDp5", "Bearer wrong", "Bearer " + "a" * 12]
-)
-@pytest.mark.parametrize(
     "method, path",
     [
         ("POST", "/v1/comments"),
