@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from moderation.core.comment import Comment, Status
 from moderation.core.errors import InvalidInput, NotFound
+from moderation.core.identity import public_name
 from moderation.core.site import Site
 from moderation.service.acts import KINDS, MAX_ITEMS, Act, Item
 from moderation.web.auth import services
@@ -55,7 +56,7 @@ def decide() -> ResponseReturnValue:
     kind = request.form.get("act", "")
     if kind not in KINDS:
         raise InvalidInput(say("error.bad-form"))
-    note = request.form.get("note", "").strip()[:NOTE_LENGTH] or None
+    note = public_name(request.form.get("note", "").strip()[:NOTE_LENGTH]) or None
     override = request.form.get("override") == "1"
     items, me = items_of_form(), who().account.name
     act = services().acts.decide(site, items, kind=kind, who=me, note=note, override=override)

@@ -194,9 +194,11 @@ def test_the_way_back_stays_on_these_pages(services: Services, alice: Person, ba
 def test_a_note_goes_with_the_decision(services: Services, alice: Person) -> None:
     one = add(services, comment_of("Is the tide table right?"))
 
-    decide(alice, "off-topic", f"{one.id}:1", note="Belongs to the harbour thread.")
+    decide(alice, "off-topic", f"{one.id}:1", note="Belongs to the harbour thread, says mail@jane.example.")
 
-    assert "Belongs to the harbour thread." in alice.get(f"/review/c/site-a/{one.id}").get_data(as_text=True)
+    page = alice.get(f"/review/c/site-a/{one.id}").get_data(as_text=True)
+    assert "Belongs to the harbour thread, says [address removed]" in page
+    assert "mail@jane.example" not in page
 
 
 def test_what_the_machine_decided_can_be_decided_otherwise(services: Services, alice: Person) -> None:

@@ -154,6 +154,24 @@ def test_decide_undo_and_sign_out_without_scripts(chromium: Any, address: str, s
     assert services.comments.get("site-a", one.id).status is Status.APPROVED
 
 
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["scripts", "no scripts"])
+def test_enter_in_the_note_decides_nothing(chromium: Any, address: str, services: Services, has_scripts: bool) -> None:
+    one = add(services, comment_of("Is the tide table right?"))
+
+    with browser_page(chromium, address, java_script_enabled=has_scripts) as page:
+        page.get_by_label("Other reasons to reject").click()
+        page.get_by_label("Note for colleagues").fill("Belongs elsewhere.")
+        page.get_by_label("Note for colleagues").press("Enter")
+        page.wait_for_timeout(300)
+        assert services.comments.get("site-a", one.id).status is Status.PENDING
+        page.get_by_role("button", name="Off topic", exact=True).click()
+        page.get_by_text("Rejected as off topic.").wait_for()
+
+    decision = services.comments.get("site-a", one.id).decision
+    assert decision is not None
+    assert (decision.reason, decision.note) == ("off-topic", "Belongs elsewhere.")
+
+
 def test_two_people(chromium: Any, address: str, services: Services) -> None:
     ids = [add(services, comment_of(f"{'abc'[i] * 40} number {i}", age=timedelta(minutes=9 - i))).id for i in range(3)]
 
