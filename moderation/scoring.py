@@ -17,7 +17,6 @@ import structlog
 from model.artifact import ModelRefused, load_model
 from model.registry import current_directory
 from model.serving import Judgement, Model, Span
-from model.serving import Thresholds as ModelThresholds
 from moderation.core.comment import Submission
 from moderation.core.errors import ModelUnavailable
 from moderation.core.policy import Thresholds
@@ -62,6 +61,7 @@ class Scorer:
     def __init__(self, models_directory: Path) -> None:
         self._models_directory = models_directory
         self._model: Model | None = None
+        self._limits_of: tuple[Model, Mapping[str, Thresholds]] | None = None
         self._seen: Path | None = None
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
@@ -85,10 +85,10 @@ class Scorer:
         if self._model is not None:
             self._model.warm_up()
 
-    def thresholds(self) -> dict[str, Thresholds]:
+    def thresholds(self) -> Mapping[str, Thresholds]:
         """Return the model's own thresholds; none at all where no model could be loaded."""
         try:
-            return _thresholds(self.model)
+            return self._limits(self.model)
         except ModelUnavailable:
             return {}
 
@@ -101,7 +101,7 @@ class Scorer:
         model = self.model
         url = submission.author_url or ""
         judgement = model.judge(submission.content, author=submission.author_name, url=url, limit=EVIDENCE_SPANS)
-        return _scored(model, submission, judgement)
+        return _scored(model, submission, judgement, self._limits(model))
 
     def score_many(self, submissions: Sequence[Submission]) -> list[Scored]:
         """Score a batch; much faster for each comment than ``score``.
@@ -112,7 +112,14 @@ class Scorer:
         model = self.model
         rows = [(one.content, one.author_name, one.author_url or "") for one in submissions]
         judgements = model.judge_batch(rows, limit=EVIDENCE_SPANS)
-        return [_scored(model, one, judgement) for one, judgement in zip(submissions, judgements, strict=True)]
+        limits = self._limits(model)
+        return [_scored(model, one, found, limits) for one, found in zip(submissions, judgements, strict=True)]
+
+    def _limits(self, model: Model) -> Mapping[str, Thresholds]:
+        """Return a model's thresholds; built once a model, since they are asked for with every comment."""
+        if self._limits_of is None or self._limits_of[0] is not model:
+            self._limits_of = (model, _thresholds(model))
+        return self._limits_of[1]
 
     def _look(self) -> None:
         """Take up another model if one was promoted; one thread does it while the others go on with the old one."""
@@ -138,16 +145,16 @@ class Scorer:
         _log.info("model-loaded", version=model.version)
 
 
-def _thresholds(model: Model) -> dict[str, Thresholds]:
+def _thresholds(model: Model) -> Mapping[str, Thresholds]:
     return {label: Thresholds(review=limits.review, reject=limits.reject) for label, limits in model.thresholds.items()}
 
 
-def _scored(model: Model, submission: Submission, judgement: Judgement) -> Scored:
+def _scored(model: Model, submission: Submission, judgement: Judgement, thresholds: Mapping[str, Thresholds]) -> Scored:
     texts = {"content": submission.content, "author": submission.author_name, "url": submission.author_url or ""}
     reasons = []
     for label, found in judgement.labels.items():
         code = f"model-{label}"
-        verb = _VERBS[code][_strength(found.probability, model.thresholds.get(label))]
+        verb = _VERBS[code][_strength(found.probability, thresholds.get(label))]
         evidence = tuple(_evidence(span, texts[span.field]) for span in found.evidence)
         reasons.append(reason(code, weight=round(found.logit, WEIGHT_DIGITS), evidence=evidence, verb=verb))
     return Scored(
@@ -155,11 +162,11 @@ def _scored(model: Model, submission: Submission, judgement: Judgement) -> Score
         reasons=tuple(reasons),
         undone=judgement.undone,
         model=model.version,
-        thresholds=_thresholds(model),
+        thresholds=thresholds,
     )
 
 
-def _strength(probability: float, limits: ModelThresholds | None) -> int:
+def _strength(probability: float, limits: Thresholds | None) -> int:
     """Return 2 for more likely than not, 1 for enough to have a person look, 0 for less."""
     if probability >= 0.5:
         return 2

@@ -27,7 +27,7 @@ class Judge:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
-    def thresholds(self) -> dict[str, Thresholds]:
+    def thresholds(self) -> Mapping[str, Thresholds]:
         """Return the model's own thresholds."""
         return self._scorer.thresholds()
 
