@@ -12,6 +12,7 @@ from moderation.keyring_file import load_keyring
 from moderation.scoring import Scorer
 from moderation.service.accounts import Accounts
 from moderation.service.acts import Acts
+from moderation.service.coral import Coral
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
@@ -75,6 +76,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         decisions=decisions,
         feedback=Feedback(comments, submissions, decisions, archive, now=now),
         guesses=Guesses(accounts, keyring),
+        coral=Coral(comments, queue, submissions, decisions, keyring, now=now),
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(accounts, keyring, now=now),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moderation.cli.common import fail, json_option, opened, print_json
+from moderation.cli.coral import coral_secret
 
 if TYPE_CHECKING:
     from moderation.core.site import Site
@@ -268,6 +269,9 @@ def webhook_enable(ctx: click.Context, name: str, as_json: bool) -> None:
         print_json({"site": name, "waiting": waiting})
         return
     click.echo(f"The webhook of site {name} is enabled; {waiting} messages wait for the worker.")
+
+
+site.add_command(coral_secret)
 
 
 def printable(text: str, *, limit: int | None = SHOWN_CHARACTERS) -> str:

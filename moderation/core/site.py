@@ -36,6 +36,7 @@ class Site:
         version: Rises with every change, so that caches notice.
         webhook_generation: Which of the site's derived webhook secrets is in use.
         webhook_disabled: Why deliveries stopped, or None.
+        coral_secrets: With which Coral signs what it sends us, newest first; sealed.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Site:
     keys: tuple[ApiKey, ...] = ()
     webhook_generation: int = 1
     webhook_disabled: str | None = None
+    coral_secrets: tuple[str, ...] = ()
 
 
 def policy_document(policy: Policy, model: Mapping[str, Thresholds]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from moderation.core.identity import Keyring
 from moderation.scoring import Scorer
 from moderation.service.accounts import Accounts
 from moderation.service.acts import Acts
+from moderation.service.coral import Coral
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
@@ -43,6 +44,7 @@ class Services:
     decisions: Decisions
     feedback: Feedback
     guesses: Guesses
+    coral: Coral
     sites: SiteDirectory
     privacy: Privacy
     accounts: Accounts

@@ -25,6 +25,7 @@ from moderation.store.sites import Sites
 KEY_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 KEY_LENGTH = 12  # Akismet's clients accept no other; 36**12 are 62 bits.
 WEBHOOK_SECRET_BYTES = 32
+CORAL_SECRETS = 4  # Coral's phase and its webhook endpoint have one each, and each may be rolled.
 UPDATE_ATTEMPTS = 5  # Of people who change one site at the same moment.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _UNKNOWN_KEY = "This API key is unknown or revoked."
@@ -100,6 +101,15 @@ class SiteDirectory:
         self._cache[name] = site
         return site
 
+    def current(self, name: str) -> Site:
+        """Return a site as it is now; one cheap round trip where nothing changed.
+
+        Raises:
+            NotFound: If there is none of that name.
+        """
+        site = self._cache.get(name)
+        return site if site is not None and self._sites.version(name) == site.version else self.read(name)
+
     def names(self) -> list[str]:
         """Return the names of all sites, sorted."""
         return self._sites.names()
@@ -169,6 +179,16 @@ class SiteDirectory:
     def set_webhook_disabled(self, name: str, why: str | None) -> Site:
         """Stop deliveries to a site, or (None) let them go on."""
         return self._update(name, lambda site: replace(site, webhook_disabled=why))
+
+    def add_coral_secret(self, name: str, sealed: str) -> Site:
+        """Let one more secret of Coral's sign for a site; the oldest beyond the fourth goes."""
+        return self._update(
+            name, lambda site: replace(site, coral_secrets=(sealed, *site.coral_secrets)[:CORAL_SECRETS])
+        )
+
+    def remove_coral_secrets(self, name: str) -> Site:
+        """Take all of Coral's secrets back; nothing that it sends is accepted any more."""
+        return self._update(name, lambda site: replace(site, coral_secrets=()))
 
     def webhook_secrets(self, site: Site) -> tuple[str, ...]:
         """Return the secrets that sign a site's webhooks, newest first, as ``whsec_`` and base64."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +24,7 @@ from moderation.store.keys import SiteKeys
 from moderation.store.records import comment_of, dump
 from moderation.store.writes import (
     NOTHING,
+    TRACE_MS,
     Addition,
     Change,
     decide_arguments,
@@ -122,6 +123,18 @@ class Comments:
         """Return the latest comment with a trace, or None."""
         found = self._connection.call(lambda client: client.get(SiteKeys(site).trace(trace)))
         return next(iter(self.get_many(site, [found])), None) if found else None
+
+    def remember(self, site: str, traces: Mapping[str, str]) -> None:
+        """Let traces lead to comments (digest -> comment id), beside the one that came with the submission."""
+        keys = SiteKeys(site)
+
+        def write(client: redis.Redis) -> None:
+            pipeline = client.pipeline(transaction=True)
+            for digest, comment_id in traces.items():
+                pipeline.set(keys.trace(digest), comment_id, px=TRACE_MS)
+            pipeline.execute()
+
+        self._connection.call(write)
 
     def get_many(self, site: str, comment_ids: Iterable[str]) -> list[Comment]:
         """Return those of the comments that exist, in the order asked for; one round trip for each 500."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 
-from moderation.core.comment import Status
+from moderation.core.comment import Status, to_milliseconds
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
 
@@ -118,6 +119,15 @@ class Queue:
         keys = SiteKeys(site)
         name = keys.by_status(status) if permalink is None else keys.thread(permalink, status)
         return self._page(name, descending=False, after=after, limit=limit)
+
+    def arrived(self, site: str, permalink: str, *, since: datetime, until: datetime, limit: int = 2) -> list[str]:
+        """Return ids of comments that wait on one page and came between two times, oldest first."""
+        key = SiteKeys(site).thread(permalink, Status.PENDING)
+        least, most = to_milliseconds(since), to_milliseconds(until)
+        found: list[str] = self._connection.call(
+            lambda client: client.zrangebyscore(key, least, most, start=0, num=limit)
+        )
+        return found
 
     def author_page(self, site: str, author_id: str, *, after: Position | None, limit: int) -> list[Position]:
         """Return the next positions of an author's comments, newest first."""

@@ -88,6 +88,7 @@ def _arguments(site: Site, *extra: tuple[str, Any]) -> list[str]:
         "keys": dump([[key.id, key.digest, to_milliseconds(key.created_at)] for key in site.keys]),
         "webhook_generation": str(site.webhook_generation),
         "webhook_disabled": site.webhook_disabled or "",
+        "coral_secrets": dump(list(site.coral_secrets)),
     }
     fields |= {name: str(to_milliseconds(value)) for name, value in extra}
     return [part for pair in fields.items() for part in pair]
@@ -103,4 +104,5 @@ def _site_of(name: str, fields: dict[str, str]) -> Site:
         keys=tuple(ApiKey(one, digest, from_milliseconds(at)) for one, digest, at in json.loads(fields["keys"])),
         webhook_generation=int(fields["webhook_generation"]),
         webhook_disabled=fields["webhook_disabled"] or None,
+        coral_secrets=tuple(json.loads(fields.get("coral_secrets", "[]"))),
     )

@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from moderation.service.services import Services
-from moderation.web import akismet, api, errors, health, perspective, requests, review, site_api
+from moderation.web import akismet, api, coral, errors, health, perspective, requests, review, site_api
 from moderation.web.auth import EXTENSION
 from moderation.web.cursors import Cursors
 from moderation.web.metrics import Metrics
@@ -28,7 +28,7 @@ def create_app(services: Services) -> Flask:
     app.extensions["winnow.metrics"] = metrics
     requests.init_app(app, metrics)
     errors.init_app(app)
-    for blueprint in (api.bp, site_api.bp, health.bp, akismet.bp, perspective.bp, review.bp):
+    for blueprint in (api.bp, site_api.bp, health.bp, akismet.bp, perspective.bp, coral.bp, review.bp):
         app.register_blueprint(blueprint)
     hops = services.settings.trusted_proxies
     if hops:

@@ -1,4 +1,4 @@
-"""Sealing what must be stored but not read: the callback of a comment and the key it has to be called with.
+"""Sealing what must be stored but not read: the callback of a comment with its key, and the secrets of Coral.
 
 AES-256-GCM from ``cryptography``, with a fresh nonce each time; the keys come from the keyring.
 """
@@ -38,4 +38,4 @@ def unseal(keys: Sequence[bytes], sealed: str) -> str:
             return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None).decode()
         except (InvalidTag, ValueError):
             continue
-    raise WebhookRefused("The callback cannot be read: the key that sealed it is gone.")
+    raise WebhookRefused("What was sealed cannot be read: the key that sealed it is gone.")

@@ -38,10 +38,10 @@ _CODEC = re.compile(
     r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-[\w-]+|big5\w*|gb\w+|hz|euc_\w+|shift_jis\w*|iso2022_\w+|tis-620"
 )
 _STRAY_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_MARKUP = re.compile(r"<[a-zA-Z/!]")
+MARKUP = re.compile(r"<[a-zA-Z/!]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _TYPE = re.compile(r"[\w.-]{1,40}")
-_URL = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 _BARE_URL = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#]\S*)?")
 
 
@@ -129,7 +129,7 @@ def submission_of(form: Form, *, site: Site, keyring: Keyring) -> Submission:
         author_name=name,
         author=identity,
         author_url=_url(forget(form.get("comment_author_url"))),
-        content_type="text/html" if _MARKUP.search(content) else "text/plain",
+        content_type="text/html" if MARKUP.search(content) else "text/plain",
         parent_id=_parent(forget(form.get("comment_parent"))),
         language=_language(form.get("blog_lang")),
         type=_type(form.get("comment_type") or form.get("content_type")),
@@ -170,7 +170,7 @@ def _identity(address: str, site: Site, keyring: Keyring) -> tuple[AuthorIdentit
 
 def _url(text: str) -> str | None:
     text = text.strip()[:URL_MAX]
-    if _URL.fullmatch(text):
+    if URL.fullmatch(text):
         return text
     return f"http://{text}" if _BARE_URL.fullmatch(text) else None
 

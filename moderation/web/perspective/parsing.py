@@ -164,3 +164,33 @@ def _value(scores: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise Refused("Invalid value at 'attribute_scores.summary_score.value' (TYPE_FLOAT).")
     return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class CoralFeedback:
+    """What Coral adds to a suggested score about the comment that its moderators decided on.
+
+    Attributes:
+        parent_id: Coral's id of the comment that it answers, or None.
+    """
+
+    parent_id: str | None
+    is_approved: bool
+
+
+def coral_feedback_of(given: Mapping[str, Any], said: Mapping[str, int]) -> CoralFeedback | None:
+    """Return what Coral says with a suggestion, or None if it is not Coral that suggests.
+
+    Args:
+        given: The request.
+        said: Its suggestions; Coral makes one, 0 for approved and 1 for rejected, whatever the attribute.
+    """
+    community = given.get("communityId")
+    if not isinstance(community, str) or not community.startswith("Coral:"):
+        return None
+    try:
+        facts = json.loads(given["context"]["entries"][0]["text"])
+        parent = facts.get("reply_to_id_Coral_comment_id")
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return CoralFeedback(parent if isinstance(parent, str) and parent else None, not any(said.values()))

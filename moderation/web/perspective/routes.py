@@ -33,6 +33,7 @@ from moderation.web.perspective.parsing import (
     analysis_of,
     attributes_of,
     base_name,
+    coral_feedback_of,
     object_of,
     suggestions_of,
     text_of,
@@ -180,7 +181,7 @@ def suggest_score(caller: Caller, given: dict[str, Any]) -> Response:
         suggestions_of(given),
     )  # Whose text it is, and so whose address, nobody says.
     labels = _labels(said)
-    if labels is not None:
+    if labels is not None and not _is_heard(caller, given, text, said):
         community = str(given.get("communityId", ""))[:255]
         key = services().keyring.keys[-1].derive("suggestion")
         digest = hmac.digest(key, f"{community}\0{text}".encode(), hashlib.sha256)[:16].hex()
@@ -189,6 +190,16 @@ def suggest_score(caller: Caller, given: dict[str, Any]) -> Response:
         services().feedback.label(caller.site, f"suggested-{digest}", row)
     token = given.get("clientToken")
     return rendered({"clientToken": token} if isinstance(token, str) else {})
+
+
+def _is_heard(caller: Caller, given: dict[str, Any], text: str, said: dict[str, int]) -> bool:
+    """Tell our queue what Coral's moderators decided; True if that approved a comment, which is a label in itself."""
+    feedback = coral_feedback_of(given, said)
+    if feedback is None:
+        return False
+    site, approved = caller.site, feedback.is_approved
+    found = services().coral.heard(site, text, parent_id=feedback.parent_id, is_approved=approved)
+    return found and approved
 
 
 def _labels(said: dict[str, int]) -> dict[str, int | None] | None:
