@@ -29,6 +29,7 @@ FILL_SECONDS = 0.1  # What one request may spend on reading more of the queue in
 FILL_BATCH = 100
 CHANGES = 5_000  # Changes followed one by one; beyond that the index starts afresh.
 SEARCHED_CHARACTERS = 2_000  # Of each text, by the text filter.
+GHOSTS = 50  # Entries beyond the queue's count that may be decisions of this very moment.
 MEMBERS_SHOWN = 50  # Copies on one card; further ones make the next card.
 
 SketchOf = Callable[[str], Sketch]
@@ -149,6 +150,8 @@ class Desk:
     def _refresh(self, index: SiteIndex, waiting: int) -> None:
         if index.position is not None and not self._follow(index):
             index.clear()
+        if len(index.entries) > waiting + GHOSTS:
+            index.clear()  # The store is another one than before: restored from a backup, say.
         if index.position is None or len(index.entries) < min(waiting, MAX_ENTRIES):
             self._fill(index)
 

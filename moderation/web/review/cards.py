@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from moderation.core.comment import AuthorRecord, Comment, Verdict
+from moderation.core.comment import AuthorRecord, Comment, Status, Verdict
 from moderation.core.reasons import KINDS, Reason
 from moderation.core.text import links, plain_text
 from moderation.service.copies import PLACES
@@ -114,7 +114,8 @@ def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surround
 def queue_cards(site: str, cards: Sequence[Card], *, me: str) -> list[CardView]:
     """Return the views of a page of cards; comments that left the queue meanwhile are left out."""
     wanted = _limited(cards)
-    found = {one.id: one for one in services().comments.get_many(site, [one for ids in wanted for one, _ in ids])}
+    read = services().comments.get_many(site, [one for ids in wanted for one, _ in ids])
+    found = {one.id: one for one in read if one.status is Status.PENDING}
     around = surroundings(site, list(found.values()), me=me)
     views, spent = [], 0
     for members in wanted:
