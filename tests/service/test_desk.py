@@ -140,9 +140,9 @@ def test_counts_follow_what_comes_and_goes(connection: Connection) -> None:
     assert (sheet.waiting, sheet.indexed, sheet.matched, sheet.labels) == (4, 4, 4, {"spam": 4})
 
 
-@pytest.mark.parametrize("left", [0, 1])
-def test_a_store_that_was_replaced_is_read_afresh(connection: Connection, left: int) -> None:
-    fill(connection, [f"word{i} and more" for i in range(60)])
+@pytest.mark.parametrize("count, left", [(5, 0), (60, 1)])
+def test_a_store_that_was_replaced_is_read_afresh(connection: Connection, count: int, left: int) -> None:
+    fill(connection, [f"word{i} and more" for i in range(count)])
     desk = desk_of(connection)
     desk.sheet("site-a", Filters(), thresholds=THRESHOLDS, after=None, limit=5)
 
