@@ -41,7 +41,7 @@ class Late:
     """A comment that had moved on.
 
     Attributes:
-        kind: What was decided (a key of ``KINDS``), or ``changed``, ``claimed``, ``gone``.
+        kind: What was decided (a key of ``KINDS``), or ``changed``, ``claimed``, ``gone``, ``machine``.
         who: Who did it, if that is known.
     """
 
@@ -146,8 +146,10 @@ class Acts:
             return Late(item.comment_id, "claimed", holder)
         if isinstance(error, NotFound):
             return Late(item.comment_id, "gone")
-        if not isinstance(error, AlreadyDecided) or error.decision is None:
+        if not isinstance(error, AlreadyDecided):
             return Late(item.comment_id, "changed")
+        if error.decision is None:
+            return Late(item.comment_id, "machine")
         decision = error.decision
         kind = decision["reason"] or decision["decision"]
         return Late(item.comment_id, str(kind), str(decision["moderator"]), _time(decision["at"]))

@@ -125,6 +125,6 @@ def became(comment: Comment | None, now: datetime) -> str:
         return say("late.gone")
     decision = comment.decision
     if decision is None:
-        return say("late.machine", what=say(f"what.{comment.status}"))
+        return say("late.status", what=say(f"what.{comment.status}"))
     what = say(f"what.{decision.reason or decision.ruling.value}")
     return say("late.became", who=decision.moderator, what=what, ago=times.ago(now - decision.at))

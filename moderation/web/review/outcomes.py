@@ -24,9 +24,7 @@ def late_sentence(late: Late, now: datetime) -> str:
     """Return what had become of a comment before we came."""
     if late.kind == "claimed":
         return say("late.claimed", who=late.who) if late.who else say("late.claimed.somebody")
-    if late.kind in ("gone", "changed"):
+    if late.kind in ("gone", "changed", "machine") or late.at is None:
         return say(f"late.{late.kind}")
     what = say_or(f"what.{late.kind}", late.kind)
-    if late.at is None:
-        return say("late.machine", what=what)
     return say("late.decided", who=late.who, what=what, ago=times.ago(now - late.at), at=times.exact(late.at))

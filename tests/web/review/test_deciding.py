@@ -207,6 +207,6 @@ def test_what_the_machine_decided_can_be_decided_otherwise(services: Services, a
     refused = decide(alice, "approve", f"{one.id}:1")
     done = decide(alice, "approve", f"{one.id}:1", override="1")
 
-    assert "One was rejected already." in refused
+    assert "The machine had decided one already." in refused
     assert "Approved." in done
     assert services.comments.get("site-a", one.id).status is Status.APPROVED
