@@ -70,23 +70,26 @@ class Coral:
         Raises:
             RateLimited, SiteChanged: As submitting does.
         """
-        submission = writing.submission
-        place = self._trace("place", submission.author.id, submission.permalink, submission.parent_id or "")
-        comment = self._edited(site, writing, place)
+        comment = self._edited(site, writing)
         if comment is None:
-            trace = self._text_trace(submission.content, submission.content_type, submission.parent_id)
-            comment = self._submissions.submit(site, replace(submission, trace=trace)).comment
-        self._comments.remember(site.name, {place: comment.id, self._trace("story", writing.story): comment.id})
+            new = writing.submission
+            trace = self._text_trace(new.content, new.content_type, new.parent_id)
+            comment = self._submissions.submit(site, replace(new, trace=trace)).comment
+        if comment.status is Status.PENDING:  # Only what is withheld has to be found by its page later.
+            self._comments.remember(site.name, {self._trace("story", writing.story): comment.id})
         return comment
 
-    def _edited(self, site: Site, writing: Writing, place: str) -> Comment | None:
-        """Return the comment with its new text; None where there is none, or it is too old to be the one."""
-        if not writing.is_edit:
-            return None
-        found = self._comments.find_by_trace(site.name, place)
-        if found is None or found.created_at < self._now() - EDIT_WINDOW:
-            return None
+    def _edited(self, site: Site, writing: Writing) -> Comment | None:
+        """Return the comment with its new text, or None if the author's latest one is not the one that is edited."""
         new = writing.submission
+        if not writing.is_edit or not new.author.id:
+            return None
+        latest = self._queue.author_page(site.name, new.author.id, after=None, limit=1)
+        found = next(iter(self._comments.get_many(site.name, [one.comment_id for one in latest])), None)
+        if found is None or (found.permalink, found.parent_id) != (new.permalink, new.parent_id):
+            return None
+        if found.created_at < self._now() - EDIT_WINDOW:
+            return None
         with suppress(Conflict, NotFound):  # Somebody was faster: the text is judged all the same, as a new comment.
             return self._submissions.edit(site, found.id, Edit(content=new.content, content_type=new.content_type))
         return None
