@@ -249,13 +249,20 @@ def logits(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
     found = scan(cps, lengths, tables, False)[1]
     scales = group_scales(found.sizes, weights)
     keys = found.keys
-    a = np.float64(weights[SLOT_COUNT, 0])
-    b = np.float64(weights[SLOT_COUNT, 1])
-    for at in range(found.sizes[TOTAL]):
+    a = b = c = d = 0.0  # Two sums a label, so that one addition need not wait for the other.
+    total = found.sizes[TOTAL]
+    for at in range(0, total - 1, 2):
         group, slot = keys[at] >> GROUP_SHIFT_32, keys[at] & SLOT_MASK_32
         a += scales[group, 0] * weights[slot, 0]
         b += scales[group, 1] * weights[slot, 1]
-    return a, b
+        group, slot = keys[at + 1] >> GROUP_SHIFT_32, keys[at + 1] & SLOT_MASK_32
+        c += scales[group, 0] * weights[slot, 0]
+        d += scales[group, 1] * weights[slot, 1]
+    if total % 2:
+        group, slot = keys[total - 1] >> GROUP_SHIFT_32, keys[total - 1] & SLOT_MASK_32
+        a += scales[group, 0] * weights[slot, 0]
+        b += scales[group, 1] * weights[slot, 1]
+    return a + c + weights[SLOT_COUNT, 0], b + d + weights[SLOT_COUNT, 1]
 
 
 @kernel

@@ -38,7 +38,8 @@ def large_kernel(function):  # type: ignore[no-untyped-def]
 TAG_LIMIT: Final = 2000
 ENTITY_LIMIT: Final = 10
 BLANK: Final = 32
-LATIN_MAJORITY: Final = 8  # Sure Latin letters for one that is surely not, before a whole word can be an imitation.
+LATIN_MAJORITY: Final = 8  # Letters that are or look Latin for one that is not, before a whole word can imitate.
+ALIKE_ALONE: Final = 12  # So many look-alikes without one letter of their own script are no Russian and no Greek.
 MARKS_HONEST: Final = 2  # Vietnamese in decomposed form puts two on a letter; a stack of them is a disguise.
 KIND_CATEGORY, KIND_SCRIPT_SHIFT, KIND_MASK, ALIKE_SHIFT = 7, 3, 63, 8
 NOT_PLAIN: Final = 7 << t.CATEGORY_SHIFT | 3 << t.COMPAT_SHIFT | 1 << t.EXPANDS_SHIFT | 1 << t.LOOKALIKE_SHIFT
@@ -454,7 +455,8 @@ def _settle_widths(work):  # type: ignore[no-untyped-def]
 def _resolve_lookalikes(start, tables, work):  # type: ignore[no-untyped-def]
     """Give every word that mixes scripts, or imitates Latin in a Latin text, one script."""
     n = work.counts[LENGTH]
-    is_latin_text = work.counts[LATIN_SURE] > LATIN_MAJORITY * work.counts[CYRILLIC_SURE]
+    latin, alike, foreign = work.counts[LATIN_SURE], work.counts[ALIKE], work.counts[CYRILLIC_SURE]
+    is_latin_text = latin + alike > LATIN_MAJORITY * foreign and (latin > 0 or alike >= ALIKE_ALONE)
     i = start
     while i < n:
         if work.kinds[i] & KIND_CATEGORY != t.LETTER:

@@ -121,7 +121,9 @@ class Model:
     def score(self, text: str, *, author: str = "", url: str = "") -> dict[str, float]:
         """Return the calibrated probability in [0, 1] of each label; a few microseconds for a short comment."""
         codes, lengths = encode_one(text, author, url)
-        return dict(zip(self.labels, hashing.probabilities(codes, lengths, self.tables, self.weights), strict=False))
+        first, second = hashing.probabilities(codes, lengths, self.tables, self.weights)
+        labels = self.labels
+        return {labels[0]: first, labels[1]: second} if len(labels) == LABEL_LIMIT else {labels[0]: first}
 
     def score_batch(self, rows: Sequence[tuple[str, str, str]]) -> npt.NDArray[np.float64]:
         """Return probabilities, shape (rows, labels), for rows of (text, author, url); equal to `score` one by one."""

@@ -30,6 +30,10 @@ AT_KEYS, AT_VALUES, KEY_COUNT, AT_CYRILLIC = range(4)
 STAGE_ONE: Final = HEADER_SIZE
 BLOCK_COUNT: Final = 0x110000 >> 8
 EXPANSION_LIMIT: Final = 3
+MATHEMATICAL: Final = (
+    0x1D400,
+    0x1D6A4,
+)  # Alphabets of 26, with holes whose letters stand elsewhere; spam uses them too.
 SAME: Final = 0  # The value of a code point that stays as it is, which lets most blocks share their storage.
 
 Array = npt.NDArray[np.uint32]
@@ -133,6 +137,8 @@ def _entry(cp: int, lookalikes: dict[str, str], expansions: list[int]) -> int:
 
 def _fold(char: str) -> str:
     """Return what one character becomes: NFKC, case folded, accents off alphabets where they are optional in haste."""
+    if MATHEMATICAL[0] <= ord(char) < MATHEMATICAL[1] and unicodedata.category(char) == "Cn":
+        return chr(ord("a") + (ord(char) - MATHEMATICAL[0]) % 26)
     if unicodedata.category(char) in ("Cs", "Co", "Cn"):
         return char
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", char).casefold())
@@ -179,7 +185,11 @@ def _compat(char: str, value: str) -> int:
     tag = unicodedata.decomposition(char).split(" ")[0]
     if tag == "<wide>":
         return FULL_WIDTH
-    is_styled = tag in ("<font>", "<circle>", "<square>") or (tag in ("<super>", "<sub>") and value.isalpha())
+    is_styled = (
+        MATHEMATICAL[0] <= ord(char) < MATHEMATICAL[1]
+        or tag in ("<font>", "<circle>", "<square>")
+        or (tag in ("<super>", "<sub>") and value.isalpha())
+    )
     return STYLED if is_styled and char not in "ªº" else 0
 
 
