@@ -35,10 +35,11 @@ lint: setup-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup-test ## speed, in figures: scoring and HTTP
+bench: setup-test ## speed, in figures: scoring, HTTP, and the drop-in protocols
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench.scoring
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.protocols
 
 docs: setup-test ## the pages that are generated: command line and API
 	$(BIN)/python -m docs.generate

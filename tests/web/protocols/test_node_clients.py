@@ -36,3 +36,16 @@ def test_node_clients_are_told_the_truth(live: Live) -> None:
     assert told["cedx"] == {"valid": True, "ham": False, "spam": True, "wrongKey": False}
     assert told["akismetApi"] == {"ham": False, "spam": True}
     assert told["akismet"] == {"ham": False, "spam": True}
+
+
+@pytest.mark.usefixtures("_clients")
+def test_example_of_the_documentation(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(PROJECT / "node_modules")
+    example = tmp_path / "client.mjs"
+    shutil.copy(PROJECT.parents[3] / "examples" / "node" / "akismet-client.mjs", example)
+
+    command = ["node", str(example), live.url, live.key, "https://blog.example"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["Jane approve", "akismet-guaranteed-spam hold"]
