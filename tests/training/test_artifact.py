@@ -119,7 +119,7 @@ def test_loading_and_scoring_need_no_scikit_learn() -> None:
     """numba itself looks whether SciPy is there, so only its heavy parts can be kept out."""
     code = (
         "import sys; from model.artifact import *; m = load_model(BASE_DIRECTORY); m.score('x');"
-        "sys.exit(any(n.split('.')[0] == 'sklearn' or n.startswith(('scipy.sparse', 'scipy.optimize')) for n in sys.modules))"
+        "heavy = ('sklearn', 'scipy.sparse', 'scipy.optimize'); sys.exit(any(n.startswith(heavy) for n in sys.modules))"
     )
 
     assert subprocess.run([sys.executable, "-c", code], timeout=240).returncode == 0
