@@ -1,8 +1,9 @@
 """Thresholds solved from promises about ham of sources the model has not seen.
 
 A promise about rejections is kept with confidence: the upper 95 % bound of the share must stay below it. Sources count
-equally, whatever their size, because the next site resembles one of them and not their mixture. Owns the arithmetic;
-where the logits come from is decided in `model.train`.
+equally, whatever their size, because the next site resembles one of them and not their mixture. Nobody sees what is
+rejected, so that promise holds for the source that fares worst, too. Owns the arithmetic; where the logits come from is
+decided in `model.train`.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from model.serving import Thresholds, probability_of
 
 CONFIDENCE_SCORE: Final = 1.6449  # One-sided 95 % point of the normal distribution.
 ROWS_MIN: Final = 30
+WORST_ROWS_MIN: Final = 100
+STEP: Final = 0.05
 Floats = npt.NDArray[np.float64]
 
 
@@ -55,11 +58,20 @@ def lowest_logit(sources: Sequence[Floats], promise: float, *, confident: bool) 
     return high
 
 
+def worst_share(sources: Sequence[Floats], logit: float) -> float:
+    """Return the share of ham at or above a logit in the source that fares worst; tiny sources do not count."""
+    return max((float((source >= logit).mean()) for source in sources if source.size >= WORST_ROWS_MIN), default=0.0)
+
+
 def solve_spam(ham: Sequence[Floats], link_ham: Sequence[Floats], promises: Promises) -> Thresholds:
     """Return the thresholds of spam from calibrated logits of ham, one array a source."""
     reject = lowest_logit(ham, promises.ham_rejected, confident=True)
     if sum(source.size for source in link_ham) >= ROWS_MIN:
         reject = max(reject, lowest_logit(link_ham, promises.link_ham_rejected, confident=True))
+    while (
+        worst_share(ham, reject) > promises.ham_rejected or worst_share(link_ham, reject) > promises.link_ham_rejected
+    ):
+        reject += STEP
     review = min(lowest_logit(ham, promises.ham_held, confident=False), reject)
     return Thresholds(_probability(review), _probability(reject))
 
