@@ -1,87 +1,40 @@
-"""Coral's external moderation phase and its webhooks, with requests as Coral sends them."""
+"""Coral's external moderation phase: who may ask, what is answered, and what is kept."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from moderation.core.comment import Comment
 from moderation.core.errors import StoreUnavailable
-from moderation.web.coral.signature import seal_secret
 from tests.web.protocols.conftest import Live
-
-SECRET = "5f1d4c0b" * 8
-ROLLED = "9a7e3d21" * 8
-HAM, SPAM, BORDERLINE, TOXIC = "Lovely soup.", "Best casino in town", "See my channel", "You idiot"
-STORY = "https://news.example/soup"
-Post = Callable[..., httpx.Response]
-
-
-def signature(body: bytes, *secrets: str) -> str:
-    digests = (hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets)
-    return ",".join(f"sha256={digest}" for digest in digests)
+from tests.web.protocols.coral import (
+    BORDERLINE,
+    HAM,
+    ROLLED,
+    SECRET,
+    SPAM,
+    STORY,
+    TOXIC,
+    add_secret,
+    ask,
+    post,
+    question,
+    signature,
+    stored,
+    tell,
+)
 
 
 @pytest.fixture
 def coral(live: Live) -> Live:
     """Give a service that has one of Coral's secrets for its site."""
-    _add(live, SECRET)
+    add_secret(live, SECRET)
     return live
-
-
-def _add(live: Live, secret: str) -> None:
-    live.services.sites.add_coral_secret(live.site, seal_secret(secret, live.services.keyring))
-
-
-def question(text: str, *, action: str = "NEW", **changes: Any) -> dict[str, Any]:
-    """Return what Coral's phase sends; ``changes`` are merged into its parts."""
-    whole: dict[str, Any] = {
-        "action": action,
-        "comment": {"body": f"<div>{text}</div>", "parentID": None},
-        "author": {"id": "user-mallory", "role": "COMMENTER"},
-        "story": {"id": "story-1", "url": STORY},
-        "site": {"id": "site-1"},
-        "tenantID": "tenant-1",
-        "tenantDomain": "coral.example",
-    }
-    for name, value in changes.items():
-        whole[name] = {**whole[name], **value} if isinstance(value, dict) else value
-    return whole
-
-
-def post(live: Live, path: str, body: object, *secrets: str, **headers: str) -> httpx.Response:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json", "X-Coral-Signature": signature(raw, *(secrets or (SECRET,))), **headers}
-    return httpx.post(live.url + path, content=raw, headers=sent)
-
-
-def ask(live: Live, text: str, **changes: Any) -> httpx.Response:
-    return post(live, "/coral/phase/blog", question(text, **changes))
-
-
-def tell(live: Live, kind: str, *, comment: str = "coral-1", at: str | None = None, **data: str) -> httpx.Response:
-    event = {
-        "id": "event-1",
-        "type": f"COMMENT_{kind}_MODERATION_QUEUE",
-        "data": {"queue": "PENDING", "commentID": comment, "storyID": "story-1", "siteID": "site-1", **data},
-        "createdAt": at or live.services.now().isoformat().replace("+00:00", "Z"),
-        "tenantID": "tenant-1",
-        "tenantDomain": "coral.example",
-    }
-    return post(live, "/coral/webhook/blog", event)
-
-
-def stored(live: Live) -> list[Comment]:
-    keys = live.services.connection.client.scan_iter("w:{blog}:c:*")
-    return live.services.comments.get_many(live.site, sorted(key.rpartition(":")[2] for key in keys))
 
 
 def test_nothing_is_said_about_a_fine_comment(coral: Live) -> None:
@@ -214,7 +167,7 @@ def test_site_that_is_unknown_or_without_secret_looks_the_same(live: Live) -> No
 
 
 def test_secrets_overlap_while_one_is_rolled(coral: Live) -> None:
-    _add(coral, ROLLED)
+    add_secret(coral, ROLLED)
 
     both = post(coral, "/coral/phase/blog", question(HAM), SECRET, ROLLED)
     old = post(coral, "/coral/phase/blog", question(HAM), SECRET)
@@ -226,7 +179,7 @@ def test_secrets_overlap_while_one_is_rolled(coral: Live) -> None:
 
 def test_oldest_of_five_secrets_goes(coral: Live) -> None:
     for number in range(4):
-        _add(coral, f"{number}" * 64)
+        add_secret(coral, f"{number}" * 64)
 
     assert post(coral, "/coral/phase/blog", question(HAM)).status_code == 401
     assert post(coral, "/coral/phase/blog", question(HAM), "0" * 64).status_code == 204
@@ -294,145 +247,6 @@ def test_edit_that_comes_late_is_judged_as_new(coral: Live, monkeypatch: pytest.
     ask(coral, BORDERLINE, action="EDIT")
 
     assert len(stored(coral)) == 2
-
-
-def test_decision_in_coral_is_followed(coral: Live) -> None:
-    ask(coral, BORDERLINE)
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD")
-
-    answer = tell(coral, "LEFT", status="APPROVED")
-
-    (comment,) = stored(coral)
-    assert answer.status_code == 204
-    assert (comment.status.value, coral.services.queue.count(coral.site)) == ("approved", 0)
-    assert comment.decision is not None
-    assert (comment.decision.moderator, comment.decision.note) == ("coral", "Decided in Coral.")
-    assert [row["labels"] for row in coral.services.archive.labels(coral.site)] == [{"spam": 0, "toxic": 0}]
-
-
-def test_rejection_in_coral_teaches_nothing_since_it_says_no_reason(coral: Live) -> None:
-    ask(coral, BORDERLINE)
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD")
-
-    tell(coral, "LEFT", status="REJECTED")
-
-    (comment,) = stored(coral)
-    assert comment.status.value == "rejected"
-    assert list(coral.services.archive.labels(coral.site)) == []
-
-
-def test_repeated_events_change_nothing(coral: Live) -> None:
-    ask(coral, BORDERLINE)
-    for _ in range(2):
-        tell(coral, "ENTERED", status="SYSTEM_WITHHELD")
-    for status in ("APPROVED", "APPROVED", "REJECTED"):
-        assert tell(coral, "LEFT", status=status).status_code == 204
-
-    (comment,) = stored(coral)
-    assert (comment.status.value, comment.version) == ("approved", 2)
-
-
-def test_two_that_could_be_meant_are_left_to_people(coral: Live) -> None:
-    ask(coral, BORDERLINE)
-    ask(coral, f"{BORDERLINE} too", author={"id": "user-jane"})
-
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD")
-    tell(coral, "LEFT", status="APPROVED")
-
-    assert coral.services.queue.count(coral.site) == 2
-
-
-def test_comment_is_connected_once(coral: Live) -> None:
-    ask(coral, BORDERLINE)
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD", comment="coral-1")
-
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD", comment="coral-2")
-    tell(coral, "LEFT", status="APPROVED", comment="coral-2")
-
-    assert coral.services.queue.count(coral.site) == 1
-
-
-@pytest.mark.parametrize("seconds", [-30, 30], ids=["earlier", "later"])
-def test_event_of_another_time_is_of_another_comment(coral: Live, seconds: int) -> None:
-    ask(coral, BORDERLINE)
-    at = (coral.services.now() + timedelta(seconds=seconds)).isoformat()
-
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD", at=at)
-    tell(coral, "LEFT", status="APPROVED")
-
-    assert coral.services.queue.count(coral.site) == 1
-
-
-@pytest.mark.parametrize(
-    "data", [{"queue": "UNMODERATED"}, {"queue": "REPORTED"}, {"storyID": "story-2"}, {"commentID": ""}]
-)
-def test_events_that_are_not_about_what_we_held_are_left_alone(coral: Live, data: dict[str, str]) -> None:
-    ask(coral, BORDERLINE)
-
-    entered = tell(coral, "ENTERED", **{"status": "SYSTEM_WITHHELD", **data})
-    tell(coral, "LEFT", status="APPROVED")
-
-    assert entered.status_code == 204
-    assert coral.services.queue.count(coral.site) == 1
-
-
-def test_decision_of_our_own_moderator_stands(coral: Live) -> None:
-    from moderation.core.comment import RejectReason, Ruling
-    from moderation.service.decisions import Judgment
-
-    ask(coral, BORDERLINE)
-    tell(coral, "ENTERED", status="SYSTEM_WITHHELD")
-    (comment,) = stored(coral)
-    site = coral.services.sites.read(coral.site)
-    spam = Judgment(ruling=Ruling.REJECT, reason=RejectReason.SPAM, moderator="Alice")
-    coral.services.decisions.decide(site, comment.id, spam)
-
-    tell(coral, "LEFT", status="APPROVED")
-
-    (comment,) = stored(coral)
-    assert comment.decision is not None
-    assert comment.decision.moderator == "Alice"
-
-
-@pytest.mark.parametrize(
-    "event", [{}, {"type": "STORY_CREATED", "data": []}, {"type": 3, "data": {"commentID": ["x"]}, "createdAt": 5}]
-)
-def test_other_events_are_taken_note_of(coral: Live, event: dict[str, Any]) -> None:
-    assert post(coral, "/coral/webhook/blog", event).status_code == 204
-
-
-def feedback(live: Live, text: str, value: int, **context: Any) -> httpx.Response:
-    facts = {"url": STORY, "reply_to_id_Coral_comment_id": None, "Coral_comment_id": "coral-1", **context}
-    body = {
-        "comment": {"text": text},
-        "context": {"entries": [{"text": json.dumps(facts)}]},
-        "attributeScores": {"TOXICITY": {"summaryScore": {"value": value}}},
-        "communityId": "Coral:https://coral.example",
-        "clientToken": "comment:coral-1",
-    }
-    return httpx.post(f"{live.url}/v1alpha1/comments:suggestscore?key={live.key}", json=body)
-
-
-@pytest.mark.parametrize("value, status", [(0, "approved"), (1, "rejected")])
-def test_feedback_by_perspective_finds_the_comment_by_its_text(coral: Live, value: int, status: str) -> None:
-    ask(coral, "", comment={"body": "<div>See my <b>channel</b></div><div>now &amp; then</div>"})
-
-    answer = feedback(coral, "See my channel\n\nnow & then", value)
-
-    (comment,) = stored(coral)
-    assert answer.status_code == 200
-    assert comment.status.value == status
-    assert len(list(coral.services.archive.labels(coral.site))) == 1
-
-
-def test_feedback_about_another_answer_is_only_a_label(coral: Live) -> None:
-    ask(coral, BORDERLINE, comment={"parentID": "coral-5"})
-
-    feedback(coral, BORDERLINE, 0, reply_to_id_Coral_comment_id="coral-6")
-
-    (comment,) = stored(coral)
-    assert comment.status.value == "pending"
-    assert len(list(coral.services.archive.labels(coral.site))) == 1
 
 
 def test_store_away_is_503(coral: Live, monkeypatch: pytest.MonkeyPatch) -> None:

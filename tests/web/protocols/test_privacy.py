@@ -19,7 +19,7 @@ from tests.faults.service import Service
 from tests.leaks import Leak, Scanner
 from tests.test_privacy import SITE, _files, _found, _store, address_of
 from tests.web.protocols import recorded
-from tests.web.protocols.test_coral import question, signature
+from tests.web.protocols.coral import question, signature
 
 COUNT = 20
 NETWORK = b"198.51.77."
