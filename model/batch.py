@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import hashing as h
-from model.normalise import kernel, large_kernel
+from model.workarea import kernel, large_kernel
 
 Codes = npt.NDArray[np.uint32]
 CODE: Final = np.dtype(np.uint32)

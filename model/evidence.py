@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from model import hashing as h
-from model import normalise as nm
 from model import tables as t
-from model.normalise import kernel, large_kernel
+from model import workarea as wa
+from model.workarea import kernel, large_kernel
 
 PHRASE_SHARE: Final = 0.3  # Neighbours this strong, relative to the strongest word, are shown as one phrase.
 PHRASE_WORDS: Final = 8
@@ -24,7 +24,7 @@ def contributions(both, weights):  # type: ignore[no-untyped-def]
     """Return what each normalised character and each kind of shape adds to the two logits, float64 arrays."""
     work, found = both
     scales = h.group_scales(found.sizes, weights)
-    by_character = np.zeros((work.counts[nm.LENGTH], LABEL_COUNT), np.float64)
+    by_character = np.zeros((work.counts[wa.LENGTH], LABEL_COUNT), np.float64)
     by_shape = np.zeros((len(h.SHAPE_NAMES), LABEL_COUNT), np.float64)
     for at in range(found.sizes[h.TOTAL]):
         key = np.int64(found.keys[at])
@@ -44,16 +44,16 @@ def contributions(both, weights):  # type: ignore[no-untyped-def]
 @large_kernel
 def cut_tokens(work):  # type: ignore[no-untyped-def]
     """Return the tokens as rows of (start, end): runs without blanks, or single characters of unspaced scripts."""
-    n = work.counts[nm.LENGTH]
+    n = work.counts[wa.LENGTH]
     tokens = np.empty((n + 1, 2), np.int64)
     count, i = 0, 0
     while i < n:
-        if work.chars[i] == nm.BLANK:
+        if work.chars[i] == wa.BLANK:
             i += 1
             continue
         end = i + 1
-        if nm.script_of(work.kinds[i]) != t.UNSPACED:
-            while end < n and work.chars[end] != nm.BLANK and nm.script_of(work.kinds[end]) != t.UNSPACED:
+        if wa.script_of(work.kinds[i]) != t.UNSPACED:
+            while end < n and work.chars[end] != wa.BLANK and wa.script_of(work.kinds[end]) != t.UNSPACED:
                 end += 1
         tokens[count, 0], tokens[count, 1] = i, end
         count += 1
@@ -86,7 +86,7 @@ def source_span(start, end, work):  # type: ignore[no-untyped-def]
     if not h.is_word(work.kinds[first]):
         first, last = start, end - 1
     origin = work.origin[last] + 1
-    if last + 1 < work.counts[nm.LENGTH]:
+    if last + 1 < work.counts[wa.LENGTH]:
         origin = max(origin, work.origin[last + 1])
     return work.origin[first], origin
 
@@ -141,10 +141,10 @@ def _insert(best, count, gain, span):  # type: ignore[no-untyped-def]
 @kernel
 def field_starts(lengths, work):  # type: ignore[no-untyped-def]
     """Return the first normalised positions whose source lies in the author's name and in the address."""
-    n = work.counts[nm.LENGTH]
+    n = work.counts[wa.LENGTH]
     author, url = n, n
     for k in range(n - 1, -1, -1):
-        if work.origin[k] >= lengths[0] and work.chars[k] != nm.BLANK:
+        if work.origin[k] >= lengths[0] and work.chars[k] != wa.BLANK:
             author = k
             url = k if work.origin[k] >= lengths[0] + lengths[1] else url
     return author, url
@@ -162,7 +162,7 @@ def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     b = weights[h.SLOT_COUNT, 1] + by_character[:, 1].sum() + by_shape[:, 1].sum()
     first = strongest(0, limit, fields, (tokens, gains), work)
     second = strongest(1, limit, fields, (tokens, gains), work)
-    return a, b, work.counts[nm.UNDONE], first, second
+    return a, b, work.counts[wa.UNDONE], first, second
 
 
 @large_kernel

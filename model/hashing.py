@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from model import normalise as nm
 from model import tables as t
-from model.normalise import kernel, large_kernel
+from model import workarea as wa
+from model.workarea import kernel, large_kernel
 
 CHARS, WORDS, PAIRS, SHAPE, LINKS, AUTHOR, URL = range(7)
 GROUP_COUNT: Final = 7
@@ -63,7 +64,7 @@ TOTAL: Final = GROUP_COUNT
 @kernel
 def make_found(work, records):  # type: ignore[no-untyped-def]
     """Allocate room for every feature the work area can give; ``records`` keeps their places too."""
-    room = (NGRAM_MAX + 3) * work.counts[nm.LENGTH] + 64
+    room = (NGRAM_MAX + 3) * work.counts[wa.LENGTH] + 64
     where = np.empty((room if records else 0, 2), np.int32)
     return Found(np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64), where)
 
@@ -133,7 +134,7 @@ def scan_words(start, stop, groups, seed, work_found):  # type: ignore[no-untype
 @kernel
 def is_word(kind):  # type: ignore[no-untyped-def]
     """Tell whether a character of this kind belongs to a word."""
-    category = kind & nm.KIND_CATEGORY
+    category = kind & wa.KIND_CATEGORY
     return category == t.LETTER or category == t.DIGIT
 
 
@@ -141,9 +142,9 @@ def is_word(kind):  # type: ignore[no-untyped-def]
 def word_end(i, stop, work):  # type: ignore[no-untyped-def]
     """Return the end of the word that begins at ``i``."""
     end = i + 1
-    if nm.script_of(work.kinds[i]) == t.UNSPACED:
+    if wa.script_of(work.kinds[i]) == t.UNSPACED:
         return end
-    while end < stop and is_word(work.kinds[end]) and nm.script_of(work.kinds[end]) != t.UNSPACED:
+    while end < stop and is_word(work.kinds[end]) and wa.script_of(work.kinds[end]) != t.UNSPACED:
         end += 1
     return end
 
@@ -175,18 +176,18 @@ def scan_shape(work_found):  # type: ignore[no-untyped-def]
     """Add what is true of a text as a whole. What is said of links has a group of its own, which a recipe can mute."""
     work, found = work_found
     c = work.counts
-    length = c[nm.LETTERS] + c[nm.DIGITS] + c[nm.SYMBOLS]
+    length = c[wa.LETTERS] + c[wa.DIGITS] + c[wa.SYMBOLS]
     _add_shape(0, _level(length), found)
-    _add_shape(1, _share(c[nm.UPPERS], c[nm.LETTERS]) if c[nm.LETTERS] >= 8 else 11, found)
-    _add_shape(2, _share(c[nm.DIGITS], length), found)
-    _add_shape(3, _share(c[nm.SYMBOLS], length), found)
-    _add_shape(4, _level(c[nm.LINKS]), found)
-    if c[nm.UNDONE] > 0:
-        _add_shape(5, _level(c[nm.UNDONE]), found)
-    _add_shape(6, _level(c[nm.LINES]), found)
-    _add_shape(7, min(c[nm.DIGIT_RUN_MAX], 12), found)
-    _add_shape(8, _level(c[nm.EXCLAIMS]), found)
-    if c[nm.TAGS] > 0:
+    _add_shape(1, _share(c[wa.UPPERS], c[wa.LETTERS]) if c[wa.LETTERS] >= 8 else 11, found)
+    _add_shape(2, _share(c[wa.DIGITS], length), found)
+    _add_shape(3, _share(c[wa.SYMBOLS], length), found)
+    _add_shape(4, _level(c[wa.LINKS]), found)
+    if c[wa.UNDONE] > 0:
+        _add_shape(5, _level(c[wa.UNDONE]), found)
+    _add_shape(6, _level(c[wa.LINES]), found)
+    _add_shape(7, min(c[wa.DIGIT_RUN_MAX], 12), found)
+    _add_shape(8, _level(c[wa.EXCLAIMS]), found)
+    if c[wa.TAGS] > 0:
         _add_shape(9, 1, found)
 
 
@@ -204,22 +205,22 @@ def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
         The work area and the features found.
     """
     n_text, n_author, n_url = lengths
-    work = nm.make_work(n_text + n_author + n_url)
+    work = wa.make_work(n_text + n_author + n_url)
     nm.read_field(cps, 0, n_text, tables, work)
-    end_text = work.counts[nm.LENGTH]
+    end_text = work.counts[wa.LENGTH]
     shape = work.counts.copy()
     if n_author > 0:
         nm.read_field(cps, n_text, n_text + n_author, tables, work)
-    end_author = work.counts[nm.LENGTH]
+    end_author = work.counts[wa.LENGTH]
     if n_url > 0:
         nm.read_field(cps, n_text + n_author, n_text + n_author + n_url, tables, work)
     found = make_found(work, records)
-    scan_shape((nm.Work(work.chars, work.origin, work.kinds, shape), found))
+    scan_shape((wa.Work(work.chars, work.origin, work.kinds, shape), found))
     both = (work, found)
     scan_characters(0, end_text, CHARS, SEED_CHARS, both)
     scan_words(0, end_text, (WORDS, PAIRS), SEED_CHARS, both)
     _scan_name(end_text, end_author, AUTHOR, SEED_AUTHOR, both)
-    _scan_name(end_author, work.counts[nm.LENGTH], URL, SEED_URL, both)
+    _scan_name(end_author, work.counts[wa.LENGTH], URL, SEED_URL, both)
     return both
 
 

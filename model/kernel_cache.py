@@ -10,7 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-SOURCES: Final = ("batch.py", "evidence.py", "hashing.py", "normalise.py", "sketch.py", "solver.py", "tables.py")
+SOURCES: Final = (
+    "batch.py", "evidence.py", "hashing.py", "lookalikes.py", "markup.py", "normalise.py", "sketch.py", "solver.py",
+    "tables.py", "workarea.py",
+)  # fmt: skip
 """Every module with compiled code, or with constants that are compiled into it."""
 
 
@@ -20,7 +23,10 @@ def stamped(dispatcher: Any) -> Any:
     Args:
         dispatcher: What ``numba.njit(cache=True)`` made of a function.
     """
-    dispatcher._cache._cache_file._source_stamp = sources_digest()
+    file = dispatcher._cache._cache_file
+    file._source_stamp = sources_digest()
+    # numba looks at the version before it unpickles the rest, which may name classes that have moved since.
+    file._version = f"{file._version} {sources_digest()}"
     return dispatcher
 
 

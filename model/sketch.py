@@ -10,7 +10,8 @@ import numpy as np
 
 from model import hashing as h
 from model import normalise as nm
-from model.normalise import large_kernel
+from model import workarea as wa
+from model.workarea import large_kernel
 
 SKETCH_SIZE: Final = 16
 PIECE: Final = 5
@@ -19,9 +20,9 @@ PIECE: Final = 5
 @large_kernel
 def sketch(cps, length, tables):  # type: ignore[no-untyped-def]
     """Return the ``SKETCH_SIZE`` smallest hashes, one a permutation, as uint32; all zero for an empty text."""
-    work = nm.make_work(length)
+    work = wa.make_work(length)
     nm.read_field(cps, 0, length, tables, work)
-    n = work.counts[nm.LENGTH]
+    n = work.counts[wa.LENGTH]
     lowest = np.full(SKETCH_SIZE, np.uint32(0xFFFFFFFF), np.uint32)
     if n <= 1:
         return np.zeros(SKETCH_SIZE, np.uint32)

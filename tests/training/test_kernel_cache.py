@@ -9,7 +9,7 @@ from pathlib import Path
 
 import model
 from model.kernel_cache import SOURCES
-from model.normalise import kernel
+from model.workarea import kernel
 
 PACKAGE = Path(model.__file__).parent
 KERNEL = "import numba\nfrom model.kernel_cache import stamped\n\n"

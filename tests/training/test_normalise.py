@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model import hashing
-from model import normalise as nm
+from model import workarea as wa
 from model.batch import encode_one
 from model.disguise import Disguise, disguise_as
 from model.tables import build_tables, load_tables
@@ -19,8 +19,8 @@ def read(text: str) -> tuple[str, int]:
     """Return the normalised text without its outer blanks, and how many characters were undone."""
     codes, lengths = encode_one(text, "", "")
     work = hashing.scan(codes, lengths, TABLES, False)[0]
-    kept = work.chars[: work.counts[nm.LENGTH]]
-    return "".join(map(chr, kept)).strip(" "), int(work.counts[nm.UNDONE])
+    kept = work.chars[: work.counts[wa.LENGTH]]
+    return "".join(map(chr, kept)).strip(" "), int(work.counts[wa.UNDONE])
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_the_shipped_table_is_what_the_look_alikes_say() -> None:
     built, letters = build_tables(), "aZéøжЖαΩ漢あ한Ｆ𝐛ﬁßᴀ0９ \u200b"
 
     for char in letters:
-        assert nm.entry_of(ord(char), built) == nm.entry_of(ord(char), TABLES) or ord(char) > 0xFFFF or char in "ﬁß"
+        assert wa.entry_of(ord(char), built) == wa.entry_of(ord(char), TABLES) or ord(char) > 0xFFFF or char in "ﬁß"
