@@ -12,9 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from moderation.core.patterns import MAX_PATTERN_LENGTH, MAX_PATTERNS, MAX_WORD_LENGTH, MAX_WORDS
 
-URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00/?#@]+([/?#][^\s\x00]*)?$"
+URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20/?#@]+([/?#][^\x00-\x20]*)?$"
 NO_NUL = r"^[^\x00]*$"
 ONE_LINE = r"^[^\x00\r\n]*$"
+# No \s and \w here: every engine that reads the document has its own idea of them.
+_VISIBLE = r"[^\x00-\x20\x7f-\xa0\xad\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]"
+VISIBLE_TEXT = rf"^[^\x00]*{_VISIBLE}[^\x00]*$"
+VISIBLE_LINE = rf"^[^\x00\r\n]*{_VISIBLE}[^\x00\r\n]*$"
 URL_MAX = 2_000
 NAME_MAX = 200
 ID_MAX = 255
@@ -29,11 +33,22 @@ def _text(pattern: str, least: int, most: int) -> StringConstraints:
     return StringConstraints(pattern=pattern, min_length=least, max_length=most)
 
 
-Content = Annotated[str, _text(r"^[^\x00]*[^\s\x00][^\x00]*$", 1, 65_536), Field(description="The comment's text.")]
+Content = Annotated[
+    str,
+    _text(VISIBLE_TEXT, 1, 65_536),
+    Field(description="The comment's text."),
+]
 Line = Annotated[str, _text(ONE_LINE, 0, 1_000)]
 Identifier = Annotated[str, _text(ONE_LINE, 1, ID_MAX)]
-Name = Annotated[str, _text(r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$", 1, NAME_MAX)]
-Url = Annotated[str, _text(URL_PATTERN, 1, URL_MAX), Field(json_schema_extra={"format": "uri"})]
+Name = Annotated[
+    str,
+    _text(
+        VISIBLE_LINE,
+        1,
+        NAME_MAX,
+    ),
+]
+Url = Annotated[str, _text(URL_PATTERN, 1, URL_MAX)]
 OptionalUrl = Annotated[Url | None, BeforeValidator(_none_if_empty)]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 ContentType = Literal["text/plain", "text/html"]
@@ -64,7 +79,7 @@ class SubmissionIn(Strict):
     user_ip: str | None = Field(None, max_length=64, description="Kept only as a keyed hash of its /24 or /48.")
     user_agent: Line | None = Field(None, description="Accepted, not stored.")
     referrer: Annotated[str, _text(ONE_LINE, 0, URL_MAX)] | None = Field(None, description="Accepted, not stored.")
-    type: Annotated[str, _text(r"^[\w.-]+$", 1, 40)] = "comment"
+    type: Annotated[str, _text(r"^[A-Za-z0-9_.-]+$", 1, 40)] = "comment"
     language: Annotated[str, _text(r"^[A-Za-z0-9-]+$", 2, 35)] | None = Field(
         None, description="BCP 47, such as de-AT."
     )
@@ -134,12 +149,21 @@ class ListIn(Strict):
     """A list: words at word boundaries, RE2 patterns, domains with their subdomains. Each part replaces the old one."""
 
     words: Annotated[
-        list[Annotated[str, _text(r"^[^\x00\r\n]*[^\s\x00][^\x00\r\n]*$", 1, MAX_WORD_LENGTH)]],
+        list[
+            Annotated[
+                str,
+                _text(
+                    VISIBLE_LINE,
+                    1,
+                    MAX_WORD_LENGTH,
+                ),
+            ]
+        ],
         Field(max_length=MAX_WORDS),
     ] = []
     patterns: Annotated[list[Annotated[str, _text(NO_NUL, 1, MAX_PATTERN_LENGTH)]], Field(max_length=MAX_PATTERNS)] = []
     domains: Annotated[
-        list[Annotated[str, _text(r"^[^\s\x00/@:A-Z.]+(\.[^\s\x00/@:A-Z.]+)+$", 3, 253)]],
+        list[Annotated[str, _text(r"^[^\x00-\x20/@:A-Z.]+(\.[^\x00-\x20/@:A-Z.]+)+$", 3, 253)]],
         Field(max_length=MAX_WORDS),
     ] = []
 

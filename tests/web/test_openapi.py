@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from moderation.web import answers
 from moderation.web.openapi import document
@@ -25,7 +25,9 @@ from tests.cast import BORDERLINE, body
 from tests.web.conftest import Api
 
 FROZEN = Path(__file__).with_name("openapi-v1.json")
-BEYOND_THE_SCHEMA = positive_data_acceptance  # No schema can say whether an address is one, or needed.
+# No schema can say whether an address is one, or needed; and what violates it differs between the generator's engine of
+# regular expressions and ours, and between a header and the text that arrives: test_error_shape.py has what is refused.
+BEYOND_THE_SCHEMA = [positive_data_acceptance, negative_data_rejection]
 FREE = {"description", "summary", "title", "default"}  # Words, and what a client that says nothing gets.
 
 
@@ -195,12 +197,18 @@ def _run_schemathesis(
 def _call(
     operation: APIOperation[Any, Any, Any, Any], known: str, key: str, *, mode: GenerationMode, examples: int
 ) -> None:
-    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None, phases=[Phase.generate])
+    @settings(
+        max_examples=examples,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        phases=[Phase.generate],
+        derandomize=True,
+    )
     @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
     def check(case: schemathesis.Case, is_known: bool) -> None:
         if is_known and "comment_id" in (case.path_parameters or {}):
             case.path_parameters["comment_id"] = known
-        case.call_and_validate(headers={"Authorization": f"Bearer {key}"}, excluded_checks=[BEYOND_THE_SCHEMA])
+        case.call_and_validate(headers={"Authorization": f"Bearer {key}"}, excluded_checks=BEYOND_THE_SCHEMA)
 
     check()
 
