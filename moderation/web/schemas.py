@@ -16,7 +16,7 @@ URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20/?#@]+([/?#][^\x00-\x20]*)?$
 NO_NUL = r"^[^\x00]*$"
 ONE_LINE = r"^[^\x00\r\n]*$"
 # No \s and \w here: every engine that reads the document has its own idea of them.
-_VISIBLE = r"[^\x00-\x20\x7f-\xa0\xad\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]"
+_VISIBLE = r"[^\x00-\x20\x7f-\xa0\xad\u2000-\u200f\u2028\u2029\u202f\u205f-\u2064\u3000\ufeff]"
 VISIBLE_TEXT = rf"^[^\x00]*{_VISIBLE}[^\x00]*$"
 VISIBLE_LINE = rf"^[^\x00\r\n]*{_VISIBLE}[^\x00\r\n]*$"
 URL_MAX = 2_000
