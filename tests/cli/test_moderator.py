@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from moderation.cli import Winnow
+from moderation.cli import main
 
 PASSWORD = "harbour lamp otter\n"
 Run = Callable[..., Result]
@@ -27,7 +27,7 @@ def run(tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("WINNOW_SECRET_KEY_FILE", str(tmp_path / "secret.keys"))
 
     def run(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(Winnow("winnow"), list(arguments), input=stdin)
+        return CliRunner().invoke(main, list(arguments), input=stdin)
 
     run("site", "add", "site-a", "https://a.example")
     return run

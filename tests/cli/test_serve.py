@@ -100,7 +100,8 @@ def test_killed_child_comes_back_by_itself(tmp_path: Path, name: str) -> None:
 
 def test_killed_web_process_is_replaced_by_gunicorn(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--workers", "2") as service:
-        service.ready()
+        service.ready()  # One process answers; the other may still be on its way.
+        wait_for(lambda: len(children_of(service.pid("web"))) == 2, seconds=10, what="both processes")
         victim, other = children_of(service.pid("web"))
 
         os.kill(victim, signal.SIGKILL)
