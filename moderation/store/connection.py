@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -27,6 +28,7 @@ POOL_WAIT_SECONDS = 0.4  # For a free connection when all threads want one.
 POOL_SIZE = 64
 TRIPPED_SECONDS = 0.5  # How long the breaker answers for the store after it failed.
 FAILURES_TO_TRIP = 3
+SAID_SECONDS = 5.0  # A store that comes and goes is not said to do so more often than this.
 SCRIPTS = Path(__file__).parent / "scripts"
 RETRY_AFTER_SECONDS = 1
 
@@ -43,29 +45,58 @@ _AWAY = (
 )
 _REFUSAL_WORDS = ("MISCONF", "NOREPLICAS", "BUSY ", "OOM ", "READONLY", "LOADING", "-READONLY")
 
+_CODES = frozenset(word.strip(" -") for word in _REFUSAL_WORDS)
+
+log = structlog.get_logger("winnow.store")
+
 
 class Breaker:
-    """Answers for a store that keeps failing, so that requests need not wait for it one by one."""
+    """Answers for a store that keeps failing, so that requests need not wait for it one by one.
 
-    __slots__ = ("_failures", "_open_until")
+    Says in the log that the store is away, and that it is back; not for each request.
+    """
+
+    __slots__ = ("_began", "_failures", "_is_said", "_open_until", "_said_at")
 
     def __init__(self) -> None:
         self._failures = 0
         self._open_until = 0.0
+        self._began = 0.0
+        self._is_said = False
+        self._said_at = -SAID_SECONDS
 
     def check(self) -> None:
         """Raise StoreUnavailable while the breaker is open."""
         if self._failures >= FAILURES_TO_TRIP and time.monotonic() < self._open_until:
             raise StoreUnavailable("The store does not answer; try again in a second.")
 
-    def failed(self) -> None:
+    def failed(self, error: redis.RedisError) -> None:
         """Count a failure."""
+        self.refused(error)
         self._failures += 1
         self._open_until = time.monotonic() + TRIPPED_SECONDS
+
+    def refused(self, error: redis.RedisError) -> None:
+        """Note that the store answers, but not as it should; it may still be read."""
+        now = time.monotonic()
+        if self._is_said or now - self._said_at < SAID_SECONDS:
+            return
+        self._began = self._said_at = now
+        self._is_said = True
+        log.warning("The store is away; requests get 503 until it is back.", cause=_cause(error))
 
     def succeeded(self) -> None:
         """Forget earlier failures."""
         self._failures = 0
+        if self._is_said:
+            self._is_said = False
+            log.warning("The store is back.", seconds=round(time.monotonic() - self._began, 2))
+
+
+def _cause(error: redis.RedisError) -> str:
+    """Return the server's own code for a refusal, or the kind of the error; never its text, which may quote values."""
+    word = str(error).lstrip("-").partition(" ")[0]
+    return word if word in _CODES else type(error).__name__
 
 
 class Connection:
@@ -135,11 +166,12 @@ class Connection:
             except redis.exceptions.ConnectionError:
                 result = act()
         except _AWAY as error:
-            self._breaker.failed()
+            self._breaker.failed(error)
             raise StoreUnavailable("The store does not answer; try again in a second.") from error
         except redis.exceptions.ResponseError as error:
             if not str(error).lstrip("-").startswith(_REFUSAL_WORDS):
                 raise
+            self._breaker.refused(error)
             raise StoreUnavailable("The store refuses writes for now; try again in a second.") from error
         self._breaker.succeeded()
         return result

@@ -13,6 +13,7 @@ import pytest
 from tests.faults.checker import SITE, faults, read_snapshot
 from tests.faults.conftest import POLICY, ROUNDS
 from tests.faults.disk import Disk
+from tests.faults.figures import note
 from tests.faults.load import Load
 from tests.faults.receiver import Receiver
 from tests.faults.service import Role, Service, until
@@ -26,17 +27,17 @@ NAMES_IN_LOG = {Role.MASTER: "web", Role.WORKER: "worker", Role.STORE: "store"}
 
 def test_kill_9_of_each_process_in_turn_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
-        _kill_in_turn(service)
+        _kill_in_turn(service, "kill -9")
 
 
 def test_kill_9_with_a_slow_disk_loses_and_doubles_nothing(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "disk")
     with Service(tmp_path, **disk.environ) as service:
         disk.slow_down(SLOW_FSYNC_MS)
-        _kill_in_turn(service)
+        _kill_in_turn(service, "kill -9, slow fsync")
 
 
-def _kill_in_turn(service: Service) -> None:
+def _kill_in_turn(service: Service, what: str) -> None:
     key = service.add_site(SITE, **POLICY)
     with Load(service.port, key, pace_seconds=PACE_SECONDS) as load:
         for role in itertools.islice(itertools.cycle(Role), ROUNDS):
@@ -45,7 +46,9 @@ def _kill_in_turn(service: Service) -> None:
         load.wait_for_answers(BETWEEN)
 
     with service.store() as client:
-        assert faults(load.operations, read_snapshot(client)) == []
+        found = faults(load.operations, read_snapshot(client))
+    note(what, load, rounds=ROUNDS, faults=len(found))
+    assert found == []
     unsettled = [one for one in load.operations if one.key is not None and not one.statuses]
     assert unsettled == []
     assert load.statuses()[500] == 0, service.log()[-3000:]
@@ -75,6 +78,7 @@ def test_killed_worker_delivers_every_webhook_in_order(tmp_path: Path) -> None:
         with service.store() as client:
             snapshot = read_snapshot(client)
         assert faults(load.operations, snapshot) == []
+        note("worker killed, webhooks", load, rounds=max(1, ROUNDS // 5))
 
         expected = {one: events for one, entries in snapshot.audit.items() if (events := _events(entries))}
         # A claim of the killed worker runs out after a minute; then the next worker sends its message again.

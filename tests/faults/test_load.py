@@ -13,6 +13,7 @@ import redis
 from moderation.store.keys import SiteKeys
 from tests.faults.checker import SITE, Snapshot, faults, read_snapshot
 from tests.faults.conftest import POLICY, SECONDS
+from tests.faults.figures import note
 from tests.faults.load import Kind, Load, Operation
 from tests.faults.service import Service
 
@@ -29,9 +30,11 @@ def test_mixed_load_gets_no_5xx_and_loses_and_doubles_nothing(tmp_path: Path) ->
         with service.store() as client:
             snapshot = read_snapshot(client)
 
+        found = faults(load.operations, snapshot)
+        note("no fault", load, seconds=SECONDS, faults=len(found))
         bad = {status: count for status, count in load.statuses().items() if status == 0 or status >= 500}
         assert bad == {}, service.log()[-2000:]
-        assert faults(load.operations, snapshot) == []
+        assert found == []
         kinds = [operation.kind for operation in load.operations if operation.is_acknowledged]
         assert min(kinds.count(kind) for kind in Kind) >= 10, "too little happened to mean anything"
         assert any(len(operation.answers) > 1 for operation in load.operations), "nothing was ever repeated"

@@ -14,6 +14,7 @@ import pytest
 from tests.faults.checker import SITE, faults, read_snapshot
 from tests.faults.conftest import POLICY
 from tests.faults.disk import Disk
+from tests.faults.figures import note
 from tests.faults.load import Load, Timed
 from tests.faults.service import Role, Service
 
@@ -25,7 +26,7 @@ RECORD = b"*3\r\n$3\r\nSET\r\n$5\r\nhello\r\n$1000\r\ntorn"
 
 
 @contextmanager
-def _loaded(service: Service) -> Iterator[Load]:
+def _loaded(service: Service, what: str) -> Iterator[Load]:
     """Yield a running load; at the end, everything acknowledged is there once."""
     key = service.add_site(SITE, **POLICY)
     with Load(service.port, key, pace_seconds=0.01) as load:
@@ -33,7 +34,9 @@ def _loaded(service: Service) -> Iterator[Load]:
         yield load
         load.wait_for_answers(100)
     with service.store() as client:
-        assert faults(load.operations, read_snapshot(client)) == []
+        found = faults(load.operations, read_snapshot(client))
+    note(what, load, faults=len(found))
+    assert found == []
     assert load.statuses()[500] == 0, service.log()[-3000:]
 
 
@@ -41,7 +44,7 @@ def _since(load: Load, began: float) -> list[Timed]:
     return [one for one in list(load.attempts) if one.at - one.seconds >= began]
 
 
-def _assert_outage(load: Load, began: float, ended: float) -> None:
+def _assert_outage(service: Service, load: Load, began: float, ended: float) -> None:
     """Between the two times there were only quick refusals; soon after the second everything works."""
     time.sleep(max(0.0, ended + RECOVERY_SECONDS + 1.0 - time.monotonic()))
     met = [one for one in _since(load, began) if one.at <= ended]
@@ -53,10 +56,22 @@ def _assert_outage(load: Load, began: float, ended: float) -> None:
     late = [one for one in _since(load, ended + RECOVERY_SECONDS) if one.status in (0, 503)]
     assert late == [], f"{len(late)} requests were refused {RECOVERY_SECONDS} s after the store was back"
     assert len(_since(load, ended + RECOVERY_SECONDS)) > 20
+    assert "The store is away" in service.log()
+    assert "The store is back" in service.log()
+    note(
+        "outage",
+        load,
+        slowest_ms=round(1000 * max(one.seconds for one in met)),
+        normal_after_ms=round(1000 * (_last_refusal(load, began) - ended)),
+    )
+
+
+def _last_refusal(load: Load, began: float) -> float:
+    return max(one.at for one in _since(load, began) if one.status in (0, 503))
 
 
 def test_stopped_store_gets_quick_503_and_recovers_by_itself(tmp_path: Path) -> None:
-    with Service(tmp_path) as service, _loaded(service) as load:
+    with Service(tmp_path) as service, _loaded(service, "store stopped") as load:
         before = service.processes()
         began = time.monotonic()
         pid = service.signal(Role.STORE, signal.SIGSTOP)
@@ -65,7 +80,7 @@ def test_stopped_store_gets_quick_503_and_recovers_by_itself(tmp_path: Path) -> 
         finally:
             os.kill(pid, signal.SIGCONT)
 
-        _assert_outage(load, began, time.monotonic())
+        _assert_outage(service, load, began, time.monotonic())
 
         assert service.processes() == before, "recovery took a restart"
 
@@ -81,7 +96,7 @@ def test_stopped_store_gets_quick_503_and_recovers_by_itself(tmp_path: Path) -> 
 def test_store_that_refuses_writes_gets_503_and_recovers_by_itself(
     tmp_path: Path, refuse: tuple[str, ...], allow: tuple[str, ...]
 ) -> None:
-    with Service(tmp_path) as service, _loaded(service) as load, service.store() as client:
+    with Service(tmp_path) as service, _loaded(service, " ".join(refuse)) as load, service.store() as client:
         before = service.processes()
         began = time.monotonic()
         client.execute_command(*refuse)
@@ -90,14 +105,14 @@ def test_store_that_refuses_writes_gets_503_and_recovers_by_itself(
         finally:
             client.execute_command(*allow)
 
-        _assert_outage(load, began, time.monotonic())
+        _assert_outage(service, load, began, time.monotonic())
 
         assert service.processes() == before, "recovery took a restart"
 
 
 def test_full_disk_gets_503_and_recovers_once_there_is_room(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "disk")
-    with Service(tmp_path, **disk.environ) as service, _loaded(service) as load:
+    with Service(tmp_path, **disk.environ) as service, _loaded(service, "disk full") as load:
         began = time.monotonic()
         disk.fill()
         time.sleep(OUTAGE_SECONDS)
@@ -109,12 +124,13 @@ def test_full_disk_gets_503_and_recovers_once_there_is_room(tmp_path: Path) -> N
         met = [one for one in _since(load, began) if one.at <= freed]
         assert {one.status for one in met if one.at > began + ANSWER_SECONDS} <= {503, 404, 409}
         assert max(one.seconds for one in met) <= ANSWER_SECONDS
+        assert "The store is away" in service.log()
         assert "No space left on device" in (service.data / "logs" / "valkey.log").read_text()
 
 
 def test_slow_disk_delays_answers_and_loses_nothing(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "disk")
-    with Service(tmp_path, **disk.environ) as service, _loaded(service) as load:
+    with Service(tmp_path, **disk.environ) as service, _loaded(service, "fsync slow") as load:
         began = time.monotonic()
         disk.slow_down(100)
         load.wait_for_answers(50)

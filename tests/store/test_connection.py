@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from moderation.core.comment import Comment, Decision, Idempotency, RejectReason, Ruling, Status
 from moderation.core.errors import StoreUnavailable
@@ -20,6 +21,7 @@ from moderation.store.comments import Comments
 from moderation.store.connection import FAILURES_TO_TRIP, TRIPPED_SECONDS, Connection
 from moderation.store.writes import Addition, Change, Label
 from tests.cast import everything_in
+from tests.processes import wait_for
 from tests.store.conftest import AT, comment
 
 
@@ -215,3 +217,26 @@ def test_a_closed_connection_opens_again(connection: Connection) -> None:
     connection.ping()
     connection.close()
     connection.ping()
+
+
+def test_the_log_says_once_that_the_store_is_away_and_once_that_it_is_back(store_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "later.sock"
+    connection = Connection(f"unix://{path}")
+    with capture_logs() as said:
+        for _ in range(5):
+            with pytest.raises(StoreUnavailable):
+                connection.ping()
+        late = LosingProxy(path, store_url)
+        wait_for(lambda: _answers(connection), seconds=20 * TRIPPED_SECONDS, what="answer")
+
+    assert [line["event"].partition(";")[0] for line in said] == ["The store is away", "The store is back."]
+    assert said[0]["cause"] == "ConnectionError"
+    connection.close()
+    late.close()
+
+
+def _answers(connection: Connection) -> bool:
+    with suppress(StoreUnavailable):
+        connection.ping()
+        return True
+    return False
