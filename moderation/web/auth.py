@@ -30,11 +30,16 @@ def cached_caller() -> Caller:
 
     Raises:
         Unauthenticated: If there is no key, or no site has it.
+        RateLimited: If too many wrong keys came from that network. A right one is never refused for it.
     """
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthenticated("Send the site's API key as `Authorization: Bearer KEY`.")
-    caller = services().sites.authenticate(key.strip())
+    try:
+        caller = services().sites.authenticate(key.strip())
+    except Unauthenticated:
+        services().guesses.wrong(request.remote_addr)
+        raise
     g.site = caller.site.name
     return caller
 

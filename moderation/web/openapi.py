@@ -32,7 +32,7 @@ _MEANING = {
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields are wrong; `errors` names all of them.",
-    429: "Over the site's limit; see Retry-After.",
+    429: "Over the site's limit, or too many wrong keys came from this network; see Retry-After.",
     503: "The store does not answer; see Retry-After.",
 }
 INTRODUCTION = """Post comments, get verdicts with reasons, review what is borderline.
@@ -157,7 +157,7 @@ def _responses(described: Operation) -> dict[str, Any]:
 
 
 def _problems(described: Operation) -> list[int]:
-    common = {401, 503} if described.needs_key else set()
+    common = {401, 429, 503} if described.needs_key else set()
     body = {400, 413, 415, 422} if described.body is not None else set()
     return sorted({*described.problems, *common, *body})
 
