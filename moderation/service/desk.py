@@ -27,6 +27,7 @@ from moderation.store.reviews import Reviews
 MAX_ENTRIES = 20_000
 FILL_SECONDS = 0.1  # What one request may spend on reading more of the queue into the index.
 FILL_BATCH = 100
+LEAST_BATCH = 10  # For each of many sites.
 CHANGES = 5_000  # Changes followed one by one; beyond that the index starts afresh.
 SEARCHED_CHARACTERS = 2_000  # Of each text, by the text filter.
 GHOSTS = 50  # Entries beyond the queue's count that may be decisions of this very moment.
@@ -40,6 +41,7 @@ Place = tuple[float, str]  # Where a card stands in the order: the sort value an
 class Card:
     """One comment, or several copies; ``members`` are (id, places of 16 that agree), the shown one first."""
 
+    site: str
     place: Place
     comment_id: str
     members: tuple[tuple[str, int], ...]
@@ -50,13 +52,12 @@ class Sheet:
     """One page of the desk.
 
     Attributes:
-        waiting: Pending comments of the site.
+        waiting: Pending comments of the site, or of all the sites of a merged page.
         matched: Those of the indexed ones that pass the filters.
         indexed: How many were looked at; fewer than ``waiting`` while the index fills.
         reasons: How many of the indexed ones carry each reason code.
         labels: How many have reached the review threshold of each label.
         after: Place of the last card if there are more.
-        position: Of the change feed when the sheet was made.
     """
 
     cards: tuple[Card, ...]
@@ -66,7 +67,25 @@ class Sheet:
     reasons: dict[str, int]
     labels: dict[str, int]
     after: Place | None
-    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one site is asked for."""
+
+    site: str
+    filters: Filters
+    thresholds: dict[str, Thresholds]
+    after: Place | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Until when a request may read what is not indexed yet, and how much at a time; one batch a site in any case."""
+
+    until: float
+    batch: int
 
 
 class SiteIndex:
@@ -117,6 +136,33 @@ class Desk:
         self._timer = timer
         self._indexes: dict[str, SiteIndex] = {}
 
+    def merged(
+        self, sites: Mapping[str, dict[str, Thresholds]], filters: Filters, *, after: Place | None, limit: int
+    ) -> Sheet:
+        """Return one page of the queues of several sites in one order; copies are gathered within each site.
+
+        Args:
+            sites: Which, each with the thresholds in force there.
+            filters: What to show, and in which order.
+            after: Place of the last card of the page before, or None for the first page.
+            limit: Cards a page.
+        """
+        reading = _Reading(self._timer() + FILL_SECONDS, max(LEAST_BATCH, FILL_BATCH // max(1, len(sites))))
+        pages = [
+            self._sheet(_Asked(site, filters, thresholds, after, limit), reading) for site, thresholds in sites.items()
+        ]
+        cards = sorted((card for page in pages for card in page.cards), key=lambda card: card.place)
+        has_more = len(cards) > limit or any(page.after for page in pages)
+        return Sheet(
+            cards=tuple(cards[:limit]),
+            waiting=sum(page.waiting for page in pages),
+            matched=sum(page.matched for page in pages),
+            indexed=sum(page.indexed for page in pages),
+            reasons=_summed(page.reasons for page in pages),
+            labels=_summed(page.labels for page in pages),
+            after=cards[:limit][-1].place if cards and has_more else None,
+        )
+
     def sheet(
         self, site: str, filters: Filters, *, thresholds: dict[str, Thresholds], after: Place | None, limit: int
     ) -> Sheet:
@@ -129,31 +175,35 @@ class Desk:
             after: Place of the last card of the page before, or None for the first page.
             limit: Cards a page.
         """
-        index = self._indexes.setdefault(site, SiteIndex(site))
+        reading = _Reading(self._timer() + FILL_SECONDS, FILL_BATCH)
+        return self._sheet(_Asked(site, filters, thresholds, after, limit), reading)
+
+    def _sheet(self, asked: _Asked, reading: _Reading) -> Sheet:
+        index = self._indexes.setdefault(asked.site, SiteIndex(asked.site))
+        key = sort_key(asked.filters.sort)
         with index.lock:
-            waiting = self._queue.count(site)
-            self._refresh(index, waiting)
-            found = sorted(matching(index.entries.values(), filters, thresholds), key=sort_key(filters.sort))
-            page = list(itertools.islice(_cards(found, index.groups, sort_key(filters.sort), after), limit + 1))
-            has_more = len(page) > limit
+            waiting = self._queue.count(asked.site)
+            self._refresh(index, waiting, reading)
+            found = sorted(matching(index.entries.values(), asked.filters, asked.thresholds), key=key)
+            page = list(itertools.islice(_cards(index, found, key, asked.after), asked.limit + 1))
+            has_more = len(page) > asked.limit
             return Sheet(
-                cards=tuple(page[:limit]),
+                cards=tuple(page[: asked.limit]),
                 waiting=waiting,
                 matched=len(found),
                 indexed=len(index.entries),
                 reasons={code: n for code, n in index.reasons.items() if n},
-                labels=_count_labels(index.entries.values(), thresholds),
-                after=page[limit - 1].place if has_more else None,
-                position=index.position or "",
+                labels=_count_labels(index.entries.values(), asked.thresholds),
+                after=page[asked.limit - 1].place if has_more else None,
             )
 
-    def _refresh(self, index: SiteIndex, waiting: int) -> None:
+    def _refresh(self, index: SiteIndex, waiting: int, reading: _Reading) -> None:
         if index.position is not None and not self._follow(index):
             index.clear()
         if len(index.entries) > waiting + GHOSTS:
             index.clear()  # The store is another one than before: restored from a backup, say.
         if index.position is None or len(index.entries) < min(waiting, MAX_ENTRIES):
-            self._fill(index)
+            self._fill(index, reading)
 
     def _follow(self, index: SiteIndex) -> bool:
         """Take up what changed since the last request; False if that is too much, or the store was replaced."""
@@ -175,15 +225,14 @@ class Desk:
                 continue
             index.put(_entry(comment), self._sketch_of(comment))
 
-    def _fill(self, index: SiteIndex) -> None:
+    def _fill(self, index: SiteIndex, reading: _Reading) -> None:
         if index.position is None:
             index.position = self._reviews.position(index.site)
         ids = self._reviews.pending_ids(index.site, limit=MAX_ENTRIES)
         missing = [one for one in ids if one not in index.entries]
-        started = self._timer()
-        for start in range(0, len(missing), FILL_BATCH):
-            self._take(index, missing[start : start + FILL_BATCH])
-            if self._timer() - started > FILL_SECONDS:
+        for start in range(0, len(missing), reading.batch):
+            self._take(index, missing[start : start + reading.batch])
+            if self._timer() > reading.until:
                 return
 
     def _sketch_of(self, comment: Comment) -> Sketch | None:
@@ -208,20 +257,18 @@ def _entry(comment: Comment) -> Entry:
     )
 
 
-def _cards(
-    found: list[Entry], groups: CopyGroups, key: Callable[[Entry], Place], after: Place | None
-) -> Iterator[Card]:
+def _cards(index: SiteIndex, found: list[Entry], key: Callable[[Entry], Place], after: Place | None) -> Iterator[Card]:
     """Yield the cards after a place, in the order of their first comments; copies that the filters hide stay hidden."""
     waiting = {entry.id for entry in found}
     for entry in found:
         if entry.id not in waiting:
             continue
-        copies = groups.members(entry.id)
+        copies = index.groups.members(entry.id)
         others = _others(entry.id, copies, waiting) if len(copies) > 1 else []
         waiting.difference_update((entry.id, *others))
         place = key(entry)
         if after is None or place > after:
-            yield Card(place, entry.id, tuple((one, copies[one]) for one in (entry.id, *others)))
+            yield Card(index.site, place, entry.id, tuple((one, copies[one]) for one in (entry.id, *others)))
 
 
 def _others(first: str, copies: Mapping[str, int], waiting: set[str]) -> list[str]:
@@ -232,3 +279,10 @@ def _count_labels(entries: Iterable[Entry], thresholds: dict[str, Thresholds]) -
     limits = [(label, one.review) for label, one in thresholds.items() if one.review is not None]
     scores = [entry.scores for entry in entries]
     return {label: sum(one.get(label, 0.0) >= limit for one in scores) for label, limit in limits}
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)

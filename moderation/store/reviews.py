@@ -45,6 +45,31 @@ class Reviews:
         rows = self._connection.call(lambda client: client.xrevrange(SiteKeys(site).audit, count=1))
         return rows[0][0] if rows else START
 
+    def positions(self, sites: Sequence[str]) -> list[str]:
+        """Return the id of the latest change of each site, in one round trip."""
+
+        def read(client: redis.Redis) -> list[list[tuple[str, dict[str, str]]]]:
+            pipeline = client.pipeline(transaction=False)
+            for site in sites:
+                pipeline.xrevrange(SiteKeys(site).audit, count=1)
+            rows: list[list[tuple[str, dict[str, str]]]] = pipeline.execute()
+            return rows
+
+        rows = self._connection.call(read) if sites else []
+        return [found[0][0] if found else START for found in rows]
+
+    def waiting(self, sites: Sequence[str]) -> dict[str, int]:
+        """Return how many comments wait at each site, in one round trip."""
+
+        def read(client: redis.Redis) -> list[int]:
+            pipeline = client.pipeline(transaction=False)
+            for site in sites:
+                pipeline.zcard(SiteKeys(site).by_status(Status.PENDING))
+            rows: list[int] = pipeline.execute()
+            return rows
+
+        return dict(zip(sites, self._connection.call(read), strict=True)) if sites else {}
+
     def changes(self, site: str, since: str, *, limit: int) -> tuple[list[dict[str, Any]], str]:
         """Return up to ``limit`` audit entries after a position, oldest first, and the position after them."""
         rows = self._connection.call(lambda client: client.xrange(SiteKeys(site).audit, min=f"({since}", count=limit))

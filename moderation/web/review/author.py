@@ -62,7 +62,7 @@ def author(site_name: str, author_id: str) -> ResponseReturnValue:
         after=f"{last.score!r}~{last.comment_id}" if last else "",
         pending=[one for one in _pending(site, author_id) if one.status is Status.PENDING],
         here=request.path,
-        outcome=actions.told(site),
+        outcome=actions.told(),
         did=request.args.get("now", "") if request.args.get("now", "") in STANDINGS else "",
     )
 
@@ -100,9 +100,10 @@ def reject_author(site_name: str, author_id: str) -> ResponseReturnValue:
     site = gate.site_of(site_name)
     _record(site, author_id)
     own = {one.id for one in _pending(site, author_id)}
-    items = [Item(one.comment_id, one.version) for one in actions.items_of_form() if one.comment_id in own]
+    named = actions.items_of_form().get(site.name, [])
+    items = [Item(one.comment_id, one.version) for one in named if one.comment_id in own]
     act = services().acts.decide(site, items, kind="spam", who=who().account.name)
-    return actions.answer(site, act)
+    return actions.answer({site.name: act})
 
 
 @bp.post("/a/<site_name>/<author_id>/notes")

@@ -35,6 +35,7 @@ LINKS_SHOWN = 5
 REASONS_SHOWN = 6
 TELLING_SCORE = 0.1  # Below it a label is out of the question.
 _SCORE_WORDS = (0.1, 0.35, 0.65, 0.9)
+Limited = tuple[str, tuple[tuple[str, int], ...]]  # A card's site, and as many of its members as the page shows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,12 @@ class Surroundings:
     holders: Mapping[str, str]
     notes: Mapping[str, list[Note]]
 
+    def with_those_of(self, other: Surroundings) -> Surroundings:
+        """Return these and those of another site; author ids differ between sites, even of one person."""
+        return Surroundings(
+            {**self.authors, **other.authors}, {**self.holders, **other.holders}, {**self.notes, **other.notes}
+        )
+
 
 def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surroundings:
     """Read authors, holders and notes of some comments; one's own claims are not shown."""
@@ -111,14 +118,12 @@ def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surround
     )
 
 
-def queue_cards(site: str, cards: Sequence[Card], *, me: str) -> list[CardView]:
+def queue_cards(cards: Sequence[Card], *, me: str) -> list[CardView]:
     """Return the views of a page of cards; comments that left the queue meanwhile are left out."""
     wanted = _limited(cards)
-    read = services().comments.get_many(site, [one for ids in wanted for one, _ in ids])
-    found = {one.id: one for one in read if one.status is Status.PENDING}
-    around = surroundings(site, list(found.values()), me=me)
+    found, around = _read(wanted, me=me)
     views, spent = [], 0
-    for members in wanted:
+    for _, members in wanted:
         if members[0][0] not in found:
             continue
         budget = max(LEAST_BYTES, min(CARD_BYTES, PAGE_BYTES - spent))
@@ -128,13 +133,27 @@ def queue_cards(site: str, cards: Sequence[Card], *, me: str) -> list[CardView]:
     return views
 
 
-def _limited(cards: Sequence[Card]) -> list[tuple[tuple[str, int], ...]]:
+def _read(wanted: Sequence[Limited], *, me: str) -> tuple[dict[str, Comment], Surroundings]:
+    """Return the comments of some cards that wait still, and what surrounds them, read once for each site."""
+    ids: dict[str, list[str]] = {}
+    for site, members in wanted:
+        ids.setdefault(site, []).extend(one for one, _ in members)
+    waiting: dict[str, Comment] = {}
+    around = Surroundings({}, {}, {})
+    for site, of_site in ids.items():
+        found = [one for one in services().comments.get_many(site, of_site) if one.status is Status.PENDING]
+        waiting |= {one.id: one for one in found}
+        around = around.with_those_of(surroundings(site, found, me=me))
+    return waiting, around
+
+
+def _limited(cards: Sequence[Card]) -> list[Limited]:
     left = COPIES_A_PAGE
     wanted = []
     for card in cards:
         kept = card.members[: max(1, left)]
         left -= len(kept) - 1
-        wanted.append(kept)
+        wanted.append((card.site, kept))
     return wanted
 
 

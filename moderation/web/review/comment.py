@@ -34,7 +34,7 @@ def comment(site_name: str, comment_id: str) -> ResponseReturnValue:
         c=view,
         is_pending=found.status is Status.PENDING,
         here=request.path,
-        outcome=actions.told(site),
+        outcome=actions.told(),
     )
 
 

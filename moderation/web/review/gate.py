@@ -7,6 +7,7 @@ word on where a request comes from) and the error pages. A site that somebody ma
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+ALL_SITES = "*"  # In place of a site's name; no site can be called so.
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -136,19 +138,36 @@ def site_of(name: str) -> Site:
 
 
 def current_site() -> Site:
-    """Return the site that the request names, or the first one that the moderator works on.
+    """Return the site that the request names, or the first one of the moderator's where something waits.
+
+    Raises:
+        NotFound: If it is not theirs, or they have none.
+    """
+    names = scope()
+    if len(names) == 1:
+        return site_of(names[0])
+    counts = services().reviews.waiting(names)
+    return site_of(next((name for name in names if counts[name]), names[0]))
+
+
+def scope() -> list[str]:
+    """Return the names of the sites that the request is about: the one it names, or all that are the moderator's.
 
     Raises:
         NotFound: If it is not theirs, or they have none.
     """
     named = request.values.get("site", "")
-    if named:
-        return site_of(named)
+    if named and named != ALL_SITES:
+        return [site_of(named).name]
     names = site_names()
     if not names:
         raise NotFound(texts.say("error.no-sites"))
-    counts = ((name, services().queue.count(name)) for name in names)
-    return site_of(next((name for name, count in counts if count), names[0]))
+    return names
+
+
+def scope_name(names: Sequence[str]) -> str:
+    """Return how a URL of ours calls a scope."""
+    return names[0] if len(names) == 1 else ALL_SITES
 
 
 def site_names() -> list[str]:

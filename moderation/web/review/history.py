@@ -46,7 +46,7 @@ def history() -> ResponseReturnValue:
         snippet=_snippet,
         plain_name=cards.plain_name,
         here=request.full_path.rstrip("?"),
-        outcome=actions.told(site),
+        outcome=actions.told(),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from moderation.service.acts import Act, Late
@@ -18,6 +20,12 @@ def sentence(act: Act, now: datetime) -> str:
     if len(act.late) > LATE_TOLD:
         told.append(count("late.more", len(act.late) - LATE_TOLD))
     return " ".join(told)
+
+
+def joined(acts: Sequence[Act]) -> Act:
+    """Return the acts of one press, one at each site, as if they were one; there must be one at least."""
+    done = tuple(item for act in acts for item in act.done)
+    return replace(acts[0], done=done, late=tuple(one for act in acts for one in act.late))
 
 
 def late_sentence(late: Late, now: datetime) -> str:

@@ -1,28 +1,24 @@
-"""The queue: the page of cards, the small answers that keep it live, and the marks of who reads what."""
+"""The queue: the page of cards that wait at one site, or at all the sites of a moderator in one order."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from http import HTTPStatus
+from collections.abc import Iterable, Mapping
 
-from flask import Response, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from moderation.core.reasons import KINDS
+from moderation.core.policy import Thresholds
 from moderation.service.desk import Place
 from moderation.service.filters import Filters, Sort
-from moderation.store.queue import Claim
 from moderation.web.auth import services
-from moderation.web.review import actions, cards, gate, texts
+from moderation.web.review import actions, cards, gate, live, texts
 from moderation.web.review.gate import bp, who
 
 CARDS_A_PAGE = 20
-POLL_IDS = 100
+MERGED_SITES = 50  # Looked at together, those with most waiting comments.
 FILTER_LENGTH = 2_000
 _PLACE = re.compile(r"(-?[0-9.e+-]{1,30})~([0-9A-Za-z]{1,40})")
-_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def filters_of_request() -> Filters:
@@ -47,7 +43,13 @@ def filter_query(filters: Filters, site: str, **changes: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _place_of(text: str) -> Place | None:
+def place_text(place: Place | None) -> str:
+    """Return a place as a URL holds it; empty for none."""
+    return f"{place[0]!r}~{place[1]}" if place else ""
+
+
+def place_of(text: str) -> Place | None:
+    """Return the place that a URL holds, or None where it holds none."""
     match = _PLACE.fullmatch(text)
     try:
         return (float(match[1]), match[2]) if match else None
@@ -57,81 +59,45 @@ def _place_of(text: str) -> Place | None:
 
 @bp.get("/")
 def queue() -> ResponseReturnValue:
-    """Show the waiting comments of a site."""
-    site = gate.current_site()
-    filters = filters_of_request()
-    thresholds = site.policy.effective(services().judge.thresholds())
-    sheet = services().desk.sheet(
-        site.name,
+    """Show the waiting comments of a site, or of all the moderator's sites in one order."""
+    names = gate.scope()
+    filters, position = filters_of_request(), live.position_of(services(), tuple(names))
+    own = gate.site_names()
+    counts = services().reviews.waiting(own)
+    sheet = services().desk.merged(
+        _thresholds(_busiest({name: counts[name] for name in names})),
         filters,
-        thresholds=thresholds,
-        after=_place_of(request.args.get("after", "")),
+        after=place_of(request.args.get("after", "")),
         limit=CARDS_A_PAGE,
     )
-    me = who().account.name
-    after = f"{sheet.after[0]!r}~{sheet.after[1]}" if sheet.after else ""
+    scope = gate.scope_name(names)
     return render_template(
         "review/queue.html",
-        site=site,
-        site_names=gate.site_names(),
+        site_name=scope,
+        site_names=own,
+        site_counts=counts,
+        is_merged=len(names) > 1,
         filters=filters,
-        query=lambda **changes: filter_query(filters, site.name, **changes),
+        query=lambda **changes: filter_query(filters, scope, **changes),
         sheet=sheet,
-        cards=cards.queue_cards(site.name, sheet.cards, me=me),
-        after=after,
-        outcome=actions.told(site),
+        waiting=sum(counts[name] for name in names),
+        position=position,
+        cards=cards.queue_cards(sheet.cards, me=who().account.name),
+        after=place_text(sheet.after),
+        outcome=actions.told(),
         reason_codes=sorted(sheet.reasons.items(), key=lambda one: -one[1]),
-        kinds=KINDS,
         here=request.full_path.rstrip("?"),
         script_texts=texts.for_scripts(),
     )
 
 
-@bp.get("/live")
-def live() -> ResponseReturnValue:
-    """Say what became of some comments since; 304 where nothing did. Cheap enough to ask every few seconds."""
-    site = gate.current_site()
-    ids = [one for one in request.args.get("ids", "").split(",") if _ID.fullmatch(one)][:POLL_IDS]
-    me = who().account.name
-    holders = {one: name for one, name in services().queue.holders(site.name, ids).items() if name != me}
-    position = services().reviews.position(site.name)
-    state = json.dumps([position, sorted(holders.items()), ids])
-    tag = hashlib.blake2b(state.encode(), digest_size=12).hexdigest()
-    if request.if_none_match.contains_weak(tag):
-        return _tagged(Response(status=HTTPStatus.NOT_MODIFIED), tag)
-    found = {one.id: one for one in services().comments.get_many(site.name, ids)}
-    now = services().now()
-    body = {
-        "waiting": services().queue.count(site.name),
-        "position": position,
-        "holders": holders,
-        "gone": {one: actions.became(found.get(one), now) for one in ids if actions.has_left(found.get(one))},
-        "versions": {one: comment.version for one, comment in found.items()},
-    }
-    return _tagged(Response(json.dumps(body), content_type="application/json"), tag)
+def _busiest(counts: Mapping[str, int]) -> list[str]:
+    """Return the sites that a merged queue shows: those where most comments wait."""
+    waiting = [name for name, count in counts.items() if count]
+    return sorted(waiting, key=lambda name: -counts[name])[:MERGED_SITES]
 
 
-def _tagged(response: Response, tag: str) -> Response:
-    response.set_etag(tag, weak=True)
-    response.headers["Cache-Control"] = "no-cache, private"
-    return response
-
-
-@bp.post("/claim")
-def claim() -> ResponseReturnValue:
-    """Mark an item as being read, and give up others; or only renew, or only give up."""
-    site = gate.current_site()
-    released, wanted = _claims(request.form.get("release", "")), request.form.get("item", "")
-    if released:
-        services().decisions.release(site, released)
-    taken = services().decisions.claim(site, who().account.name, ids=[wanted]) if _ID.fullmatch(wanted) else []
-    holder = ""
-    if wanted and not taken:
-        holder = services().queue.holders(site.name, [wanted]).get(wanted, "")
-    body = {"fence": taken[0].fence if taken else "", "holder": holder}
-    return Response(json.dumps(body), content_type="application/json")
-
-
-def _claims(text: str) -> list[Claim]:
-    pairs = (one.partition(":") for one in text.split(",") if one)
-    return [Claim(one, fence) for one, _, fence in pairs if _ID.fullmatch(one) and fence.isdecimal()]
+def _thresholds(names: Iterable[str]) -> dict[str, dict[str, Thresholds]]:
+    """Return the thresholds in force at each of some sites."""
+    own = services().judge.thresholds()
+    return {name: services().sites.read(name).policy.effective(own) for name in names}

@@ -18,6 +18,7 @@ SITE = "site-a"
 TABLE: dict[tuple[str, str], tuple[str, dict[str, object], int, int, int, int]] = {
     ("/review/", "GET"): ("/review/?site=site-a", {}, 303, 404, 200, 200),
     ("/review/live", "GET"): ("/review/live?site=site-a&ids={id}", {}, 303, 404, 200, 200),
+    ("/review/events", "GET"): ("/review/events?site=site-a&ids={id}", {}, 303, 404, 200, 200),
     ("/review/claim", "POST"): ("/review/claim", {"site": SITE, "item": "{id}"}, 401, 404, 200, 200),
     ("/review/decide", "POST"): (
         "/review/decide",
@@ -201,7 +202,7 @@ def test_a_bug_gets_a_page_without_details(services: Services, alice: Person, mo
     def broken(*_: object, **__: object) -> object:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(type(services.desk), "sheet", broken)
+    monkeypatch.setattr(type(services.desk), "merged", broken)
 
     answer = alice.get("/review/?site=site-a")
 

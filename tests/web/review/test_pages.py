@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +13,7 @@ from moderation.core.comment import Status
 from moderation.core.reasons import reason
 from moderation.service.acts import Item
 from moderation.service.services import Services
-from tests.web.review.browsing import PASSWORD, browser_page
+from tests.web.review.browsing import browser_page
 from tests.web.review.seeding import JANE, MALLORY, add, comment_of, model_reason
 
 pytestmark = pytest.mark.browser
@@ -243,33 +241,3 @@ def test_copies_in_the_browser(chromium: Any, address: str, services: Services) 
 
     statuses = [one.status for one in services.comments.get_many("site-a", ids)]
     assert statuses.count(Status.REJECTED) == 4
-
-
-@pytest.mark.slow
-def test_twenty_open_tabs_do_not_starve_the_api(address: str, services: Services, app: Any) -> None:
-    """Twenty tabs ask at five times their pace; the readiness route stays quick beside them."""
-    ids = ",".join(add(services, comment_of(f"Number {i}", age=timedelta(minutes=i))).id for i in range(20))
-    client = app.test_client()
-    client.post("/review/login", data={"name": "Alice", "password": PASSWORD})
-    stop = threading.Event()
-
-    def tab() -> None:
-        own = app.test_client()
-        own.set_cookie("winnow", client.get_cookie("winnow").value)
-        while not stop.wait(1.0):
-            own.get(f"/review/live?site=site-a&ids={ids}")
-
-    tabs = [threading.Thread(target=tab) for _ in range(20)]
-    for one in tabs:
-        one.start()
-    times = []
-    for _ in range(40):
-        started = time.perf_counter()
-        app.test_client().get("/livez")
-        times.append(time.perf_counter() - started)
-        time.sleep(0.05)
-    stop.set()
-    for one in tabs:
-        one.join()
-
-    assert sorted(times)[len(times) // 2] < 0.1

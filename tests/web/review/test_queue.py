@@ -150,9 +150,9 @@ def test_copies_are_one_card_with_the_odd_ones_left_out(services: Services, alic
     assert "5 copies" in page
     assert "from 5 authors, 1 page" in page
     assert "1 odd one is left out" in page
-    assert re.search(rf'value="{known.id}:1">', page)  # Not ticked: she has approved comments.
+    assert re.search(rf'value="site-a/{known.id}:1">', page)  # Not ticked: she has approved comments.
     for copy in copies:
-        assert re.search(rf'value="{copy.id}:1" checked>', page)
+        assert re.search(rf'value="site-a/{copy.id}:1" checked>', page)
     assert re.search(r'Spam <span class="n">4</span>', page)
 
 

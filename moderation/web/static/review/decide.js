@@ -18,6 +18,8 @@ function ticked(card) {
     .map((input) => input.value);
 }
 
+const idOf = (item) => item.split(":")[0].split("/").pop();
+
 function isLeftOut(card) {
   return card.querySelectorAll(".decide input[name=item][type=checkbox]:not(:checked)").length > 0;
 }
@@ -27,7 +29,7 @@ export function decideCards(cards, act, note = "") {
   if (!items.length) return Promise.resolve();
   const returns = new Map();
   for (const card of cards) {
-    if (!isLeftOut(card)) for (const item of ticked(card)) returns.set(item.split(":")[0], card);
+    if (!isLeftOut(card)) for (const item of ticked(card)) returns.set(idOf(item), card);
   }
   const backs = new Map([...new Set(returns.values())].map((card) => [card, deck.take(card)]));
   return inTurn(() => send({ act, note, item: items }, backs));
@@ -94,9 +96,9 @@ function renew(card, versions) {
   let came = false;
   for (const input of card.querySelectorAll("input[name=item]")) {
     const parts = input.value.split(",").map((item) => {
-      const id = item.split(":")[0];
+      const id = idOf(item);
       came ||= versions.has(id);
-      return versions.has(id) ? `${id}:${versions.get(id)}` : item;
+      return versions.has(id) ? `${item.split(":")[0]}:${versions.get(id)}` : item;
     });
     input.value = parts.join(",");
   }

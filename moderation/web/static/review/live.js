@@ -1,4 +1,4 @@
-// Keeping up with colleagues: short questions every few seconds, none while nobody looks; and our own mark.
+// Keeping up with colleagues: a stream of events, or questions every few seconds; neither while nobody looks. And our mark.
 import * as deck from "./deck.js";
 import { facts, leave, post, texts } from "./server.js";
 
@@ -10,26 +10,83 @@ let position = facts.position;
 let tag = "";
 let mine = null;
 let settling = 0;
+let source = null;
+let again = 0;
+let silent = 0;
 
 export function watch() {
-  setInterval(ask, EVERY_SECONDS * 1000);
+  listen();
   setInterval(() => mine && claim(mine.card), RENEW_SECONDS * 1000);
-  document.addEventListener("visibilitychange", () => document.hidden || ask());
+  document.addEventListener("visibilitychange", () => (silent < 2 ? look() : document.hidden || ask()));
   document.addEventListener("current", (event) => {
     clearTimeout(settling);
     settling = setTimeout(() => claim(event.detail), READ_AFTER_MS);
   });
-  addEventListener("pagehide", () => mine && leave(facts.claim, { release: `${mine.id}:${mine.fence}` }));
+  addEventListener("pagehide", leaveMine);
+}
+
+function look() {
+  if (!document.hidden) return listen();
+  clearTimeout(again);
+  source?.close();
+  source = null;
+}
+
+function leaveMine() {
+  if (!mine) return;
+  leave(facts.claim, { site: mine.card.dataset.site, release: `${mine.id}:${mine.fence}` });
+  mine = null;
+}
+
+const screen = () =>
+  deck
+    .all()
+    .map((card) => `${card.dataset.site}/${card.dataset.id}`)
+    .slice(0, 60)
+    .join(",");
+
+// A stream of events says what happened within a second; the service ends it soon and says when to come again.
+function listen() {
+  clearTimeout(again);
+  if (document.hidden || source) return;
+  let hasSpoken = false;
+  let seconds = EVERY_SECONDS;
+  const own = new EventSource(`${facts.events}?${new URLSearchParams({ site: facts.site, ids: screen(), since: tag })}`);
+  source = own;
+  own.addEventListener("again", (event) => {
+    hasSpoken = true;
+    seconds = Number(event.data);
+  });
+  own.addEventListener("state", (event) => {
+    tag = event.lastEventId;
+    show(JSON.parse(event.data));
+  });
+  own.addEventListener("error", () => {
+    own.close();
+    if (source !== own) return;
+    source = null;
+    silent = hasSpoken ? 0 : silent + 1;
+    // A little more or less, so that many tabs do not come in step.
+    if (silent < 2) again = setTimeout(listen, seconds * (800 + 400 * Math.random()));
+    else poll();
+  });
+}
+
+// Where no stream comes through, the same answers come by asking.
+function poll() {
+  clearTimeout(again);
+  again = setTimeout(poll, EVERY_SECONDS * 1000);
+  ask();
 }
 
 async function ask() {
   if (document.hidden) return;
-  const ids = deck.all().map((card) => card.dataset.id).slice(0, 60).join(",");
-  const headers = tag ? { "If-None-Match": tag, Accept: "application/json" } : { Accept: "application/json" };
+  const headers = tag ? { "If-None-Match": `W/"${tag}"`, Accept: "application/json" } : { Accept: "application/json" };
   try {
-    const response = await fetch(`${facts.live}?${new URLSearchParams({ site: facts.site, ids })}`, { headers });
+    const query = new URLSearchParams({ site: facts.site, ids: screen() });
+    const response = await fetch(`${facts.live}?${query}`, { headers });
     if (response.status !== 200) return;
-    tag = response.headers.get("ETag") ?? "";
+    tag = (response.headers.get("ETag") ?? "").replace(/^W\/|"/g, "");
     show(await response.json());
   } catch {
     // The next question may be answered.
@@ -77,14 +134,10 @@ function markGone(card, sentence) {
 }
 
 async function claim(card) {
-  if (mine && mine.card !== card) {
-    const released = mine;
-    mine = null;
-    leave(facts.claim, { release: `${released.id}:${released.fence}` });
-  }
+  if (mine?.card !== card) leaveMine();
   if (!card?.isConnected || card.classList.contains("gone")) return;
   try {
-    const answer = await post(facts.claim, { item: card.dataset.id });
+    const answer = await post(facts.claim, { site: card.dataset.site, item: card.dataset.id });
     if (answer.fence && card.isConnected) {
       mine = { card, id: card.dataset.id, fence: answer.fence };
       fence(card, answer.fence);
@@ -96,7 +149,7 @@ async function claim(card) {
 
 function fence(card, number) {
   for (const input of card.querySelectorAll(".decide input[name=item]")) {
-    const [id, version] = input.value.split(":");
-    if (id === card.dataset.id) input.value = `${id}:${version}:${number}`;
+    const [item, version] = input.value.split(":");
+    if (item.endsWith(`/${card.dataset.id}`)) input.value = `${item}:${version}:${number}`;
   }
 }

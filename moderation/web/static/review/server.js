@@ -12,8 +12,8 @@ export class Refused extends Error {
 }
 
 export async function post(url, fields) {
-  const form = new URLSearchParams({ csrf: facts.csrf, site: facts.site });
-  for (const [name, value] of Object.entries(fields)) {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries({ csrf: facts.csrf, site: facts.site, ...fields })) {
     for (const one of [value].flat()) form.append(name, one);
   }
   let response;
