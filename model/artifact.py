@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ SCORES: Final = ("spam", "toxicity")
 MANIFEST_MAX_BYTES: Final = 2 * 1024 * 1024
 WEIGHTS_MAX_BYTES: Final = hashing.SLOT_COUNT * len(SCORES) * 4 + 4096
 VERSION_MAX_CHARACTERS: Final = 100
+# What numpy lets out when it reads the head of an array, a Python literal, from hostile bytes.
+_NO_ARRAY: Final = (ValueError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, OverflowError)
 
 
 class ModelRefused(Exception):
@@ -130,16 +133,28 @@ def _read_weights(directory: Path, manifest: Mapping[str, Any]) -> npt.NDArray[n
         raise ModelRefused(f"{path} is cut off or grown: {len(data):,} bytes, not as its manifest says.")
     if hashlib.sha256(data).hexdigest() != manifest["files"][WEIGHTS]["sha256"]:
         raise ModelRefused(f"{path} is damaged: its checksum is not the one in its manifest.")
-    try:
-        slots = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ModelRefused(f"{path} is not an array file.") from error
-    if slots.shape != (hashing.SLOT_COUNT, len(manifest["labels"])) or slots.dtype != np.float16:
-        raise ModelRefused(f"{path} has the shape {slots.shape} of {slots.dtype}, which fits no Winnow model.")
+    slots = _array_of(path, data, (hashing.SLOT_COUNT, len(manifest["labels"])))
     wide: npt.NDArray[np.float32] = slots.astype(np.float32)
     if not np.isfinite(wide).all():
         raise ModelRefused(f"{path} holds numbers that are not finite.")
     return wide
+
+
+def _array_of(path: Path, data: bytes, shape: tuple[int, int]) -> npt.NDArray[np.float16]:
+    """Return the numbers of an array file, after its head was compared with what it must say.
+
+    ``np.load`` would also open archives, and ask for as much memory as a head names.
+    """
+    file = io.BytesIO(data)
+    try:
+        np.lib.format.read_magic(file)
+        said, is_by_column, kind = np.lib.format.read_array_header_1_0(file)
+        numbers = np.frombuffer(data, np.float16, offset=file.tell())
+    except _NO_ARRAY as error:
+        raise ModelRefused(f"{path} is not an array file.") from error
+    if said != shape or kind != np.float16 or is_by_column or numbers.size != math.prod(shape):
+        raise ModelRefused(f"{path} has the shape {said!s:.100} of {kind!s:.100}, which fits no Winnow model.")
+    return numbers.reshape(shape)
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
