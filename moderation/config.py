@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from moderation.core.errors import Problem, SettingsError
+from moderation.store.address import CLUSTER_FORM, SCHEMES, SENTINEL_FORM, parse_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 REDIS_SCHEMES = ("redis", "rediss", "unix")
-LATER_SCHEMES = ("redis+sentinel", "redis+cluster")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "console")
 PASSWORD_FILE_LIMIT_BYTES = 4096
@@ -207,11 +207,11 @@ def _data_dir(text: str, variable: str) -> Path:
 
 
 def _redis_url(text: str, variable: str) -> str:
+    scheme = text.partition("://")[0]
+    if scheme in SCHEMES:
+        return _several_servers(text, variable)
     parts = urlsplit(text)
-    if parts.scheme in LATER_SCHEMES:
-        hint = "Give the address of one server: redis://, rediss:// or unix://."
-        raise _wrong(3, f"{variable} uses {parts.scheme}://, which is not supported yet.", hint)
-    hint = "Write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH/TO/SOCKET."
+    hint = f"Write redis://HOST:PORT/0, rediss://HOST:PORT/0, unix:///SOCKET, {CLUSTER_FORM} or {SENTINEL_FORM}."
     if parts.scheme not in REDIS_SCHEMES:
         raise _wrong(2, f"{variable} does not start with redis://, rediss:// or unix://.", hint)
     try:
@@ -220,6 +220,14 @@ def _redis_url(text: str, variable: str) -> str:
         has_target = False
     if not has_target:
         raise _wrong(2, f"{variable} names no server.", hint)
+    return text
+
+
+def _several_servers(text: str, variable: str) -> str:
+    try:
+        parse_address(text)
+    except ValueError as error:
+        raise _wrong(3, f"{variable}: {error}", f"Write {CLUSTER_FORM} or {SENTINEL_FORM}.") from None
     return text
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
-
-import redis
 
 from moderation.core.comment import ANONYMOUS, Submission
 from moderation.core.identity import identify
 from moderation.core.site import Site
 from moderation.service.services import Services
+from moderation.store.topology import open_client
 from moderation.web.parsing import is_disposable
 
 PAGE = "https://news.example/a/42"
@@ -44,7 +44,7 @@ def everything_in(url: str) -> dict[str, Any]:
         "set": lambda pipe, key: pipe.smembers(key),
         "stream": lambda pipe, key: pipe.xrange(key),
     }
-    with redis.Redis.from_url(url, decode_responses=True) as client:
+    with closing(open_client(url)) as client:
         keys = sorted(client.scan_iter(count=1000))
         kinds = client.pipeline(transaction=False)
         for key in keys:

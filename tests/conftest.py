@@ -8,10 +8,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import redis
 
 from moderation.config import Settings
 from moderation.store.embedded import running_store
+from moderation.store.topology import close_client, open_client
+from tests import topologies
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -36,15 +37,26 @@ def _store_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def _session_store(_store_settings: Settings) -> Iterator[str]:
-    with running_store(_store_settings, command="tests") as url:
-        yield url
+    """Run what ``TESTS_STORE`` names, ``cluster`` or ``sentinel``; the embedded store where it is not set."""
+    directory = _store_settings.data_dir.parent / "several"
+    match os.environ.get("TESTS_STORE"):
+        case "cluster":
+            with topologies.cluster(directory) as cluster:
+                yield cluster.url
+        case "sentinel":
+            with topologies.watched(directory) as watched:
+                yield watched.url
+        case _:
+            with running_store(_store_settings, command="tests") as url:
+                yield url
 
 
 @pytest.fixture
 def store_url(_session_store: str) -> str:
     """Give the URL of the embedded store, empty."""
-    with redis.Redis.from_url(_session_store) as client:
-        client.flushall()
+    client = open_client(_session_store, read_seconds=10.0)
+    client.flushall()
+    close_client(client)
     return _session_store
 
 

@@ -16,6 +16,7 @@ from moderation.core.comment import Comment, Status, to_milliseconds
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
 from moderation.store.records import document, dump, verdict_json
+from moderation.store.topology import servers
 from moderation.store.writes import DAY_MS
 
 LABEL_PAGE = 500
@@ -122,11 +123,15 @@ class Archive:
         self._connection.call(lambda client: client.hset(key, "standing", standing))
 
     def rewrite_log(self) -> None:
-        """Ask the server to rewrite its append-only file, so that what was erased leaves the disk too."""
+        """Ask every server to rewrite its append-only file, so that what was erased leaves the disks too."""
 
-        def rewrite(client: redis.Redis) -> None:
+        def rewrite_all(client: redis.Redis) -> None:
+            for server in servers(client):
+                rewrite(server)
+
+        def rewrite(server: redis.Redis) -> None:
             try:
-                client.bgrewriteaof()
+                server.bgrewriteaof()
             except redis.exceptions.ResponseError as error:
                 # A rewrite that is running or planned already does the same; a managed server may forbid the command.
                 if (
@@ -136,7 +141,7 @@ class Archive:
                 ):
                     raise
 
-        self._connection.call(rewrite)
+        self._connection.call(rewrite_all)
 
     def rejected_before(self, site: str, before: datetime, *, limit: int) -> list[str]:
         """Return ids of comments rejected before a time that still have their text."""

@@ -13,7 +13,10 @@ from typing import Any
 import redis
 
 from moderation.core.errors import StoreUnavailable, StoreUnsafe
+from moderation.store.address import CLUSTER_FORM
+from moderation.store.topology import is_cluster, server_time, servers
 
+AWAY = (redis.exceptions.RedisError, redis.exceptions.RedisClusterException)
 OLDEST_ENGINE = (6, 2)  # Redis 6.2 brought what the scripts use; every Valkey reports 7.2 or newer here.
 
 
@@ -61,6 +64,10 @@ FORBIDDEN = (
     "comments: allow CONFIG GET for Winnow's user, or make sure of `appendonly yes`, `appendfsync always` and "
     "`maxmemory-policy noeviction` yourself."
 )
+UNBOUNDED = (
+    "A primary acknowledges writes even when no replica follows, so a failover can lose any number of them: set "
+    "`min-replicas-to-write 1` and `min-replicas-max-lag 2`."
+)
 WAY_OUT = "To start all the same, set WINNOW_ALLOW_UNSAFE_STORE=1."
 
 
@@ -82,7 +89,7 @@ def check_store(client: redis.Redis, *, allow_unsafe: bool) -> tuple[str, ...]:
         complaints = find_complaints(client)
     except redis.exceptions.AuthenticationError as error:
         raise StoreUnavailable("The store refuses the user name or password that WINNOW_REDIS_URL gives.") from error
-    except redis.exceptions.RedisError as error:
+    except AWAY as error:
         raise StoreUnavailable(f"The store cannot be reached: {_first_line(error)}") from error
     if complaints and not allow_unsafe:
         raise StoreUnsafe("\n".join((*complaints, WAY_OUT)))
@@ -90,20 +97,39 @@ def check_store(client: redis.Redis, *, allow_unsafe: bool) -> tuple[str, ...]:
 
 
 def find_complaints(client: redis.Redis) -> tuple[str, ...]:
-    """Return a sentence for each setting of the server that breaks a promise; empty if all is well."""
-    facts = client.info()
-    return (*_engine_complaints(facts), *_config_complaints(client))
+    """Return a sentence for each setting that breaks a promise, of any server of the store; empty if all is well."""
+    found: dict[str, None] = {}  # In order, and what several servers have in common only once.
+    primary, *others = servers(client)
+    facts = primary.info()
+    found |= dict.fromkeys((*_engine_complaints(facts), *_config_complaints(primary)))
+    if not is_cluster(client):
+        found |= dict.fromkeys(_place_complaints(facts))
+    for server in others:
+        found |= dict.fromkeys((*_engine_complaints(server.info()), *_config_complaints(server)))
+    return tuple(found)
+
+
+def find_advice(client: redis.Redis) -> tuple[str, ...]:
+    """Return a sentence for each setting of a replicated store that makes a failover lose more than it must."""
+    for server in servers(client):
+        facts = server.info("replication")
+        is_lonely_writer = server.config_get("min-replicas-to-write").get("min-replicas-to-write") == "0"
+        if facts["role"] == "master" and facts["connected_slaves"] and is_lonely_writer:
+            return (UNBOUNDED,)
+    return ()
 
 
 def _engine_complaints(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    found = []
     version = tuple(int(part) for part in str(facts.get("redis_version", "0")).split(".")[:2] if part.isdigit())
-    if version < OLDEST_ENGINE:
-        found.append("The server is older than Redis 6.2: upgrade it.")
+    return ("The server is older than Redis 6.2: upgrade it.",) if version < OLDEST_ENGINE else ()
+
+
+def _place_complaints(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
     if facts.get("role") not in {None, "master"}:
         found.append("The server is a replica and takes no writes: give the address of the primary.")
     if facts.get("cluster_enabled"):
-        found.append("The server is a cluster node, which is not supported yet: give the address of a single server.")
+        found.append(f"The server is a node of a cluster: write its address as {CLUSTER_FORM}.")
     return tuple(found)
 
 
@@ -150,17 +176,17 @@ class StoreFacts:
 
 
 def read_facts(client: redis.Redis) -> StoreFacts:
-    """Ask the server for its version and its clock; two round trips.
+    """Ask the server, or one of several, for its version and its clock; two round trips.
 
     Raises:
         StoreUnavailable: If it does not answer.
     """
     try:
-        facts = client.info("server")
+        facts = servers(client)[0].info("server")
         began = time.monotonic()
-        seconds, micros = client.time()
+        seconds, micros = server_time(client)
         half = (time.monotonic() - began) / 2
-    except redis.exceptions.RedisError as error:
+    except AWAY as error:
         raise StoreUnavailable(f"The store cannot be reached: {_first_line(error)}") from error
     engine = "Valkey" if "valkey_version" in facts else "Redis"
     version = str(facts.get("valkey_version") or facts.get("redis_version", "0"))

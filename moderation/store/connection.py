@@ -16,16 +16,11 @@ from typing import Any
 
 import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from moderation.core.errors import StoreUnavailable
-from moderation.store.lanes import Argument, Lanes, Script
+from moderation.store.lanes import Argument, Script
+from moderation.store.topology import READ_SECONDS, Scripts, close_client, open_client, scripts_of
 
-CONNECT_SECONDS = 0.25
-READ_SECONDS = 0.5
-POOL_WAIT_SECONDS = 0.4  # For a free connection when all threads want one.
-POOL_SIZE = 64
 TRIPPED_SECONDS = 0.5  # How long the breaker answers for the store after it failed.
 FAILURES_TO_TRIP = 3
 SAID_SECONDS = 5.0  # A store that comes and goes is not said to do so more often than this.
@@ -42,6 +37,7 @@ _AWAY = (
     redis.exceptions.TryAgainError,
     redis.exceptions.ClusterDownError,
     redis.exceptions.MasterDownError,
+    redis.exceptions.RedisClusterException,  # No node answers, or nobody has the slot now.
 )
 _REFUSAL_WORDS = ("MISCONF", "NOREPLICAS", "BUSY ", "OOM ", "READONLY", "LOADING", "-READONLY")
 
@@ -70,13 +66,13 @@ class Breaker:
         if self._failures >= FAILURES_TO_TRIP and time.monotonic() < self._open_until:
             raise StoreUnavailable("The store does not answer; try again in a second.")
 
-    def failed(self, error: redis.RedisError) -> None:
+    def failed(self, error: Exception) -> None:
         """Count a failure."""
         self.refused(error)
         self._failures += 1
         self._open_until = time.monotonic() + TRIPPED_SECONDS
 
-    def refused(self, error: redis.RedisError) -> None:
+    def refused(self, error: Exception) -> None:
         """Note that the store answers, but not as it should; it may still be read."""
         now = time.monotonic()
         if self._is_said or now - self._said_at < SAID_SECONDS:
@@ -93,7 +89,7 @@ class Breaker:
             log.warning("The store is back.", seconds=round(time.monotonic() - self._began, 2))
 
 
-def _cause(error: redis.RedisError) -> str:
+def _cause(error: Exception) -> str:
     """Return the server's own code for a refusal, or the kind of the error; never its text, which may quote values."""
     word = str(error).lstrip("-").partition(" ")[0]
     return word if word in _CODES else type(error).__name__
@@ -108,33 +104,34 @@ class Connection:
         self._breaker = Breaker()
         self._scripts: dict[str, Script] = {}
 
-    @cached_property
+    @property
     def client(self) -> redis.Redis:
-        """Return the client; nothing is sent before its first command."""
-        pool = redis.BlockingConnectionPool.from_url(
-            self.url,
-            max_connections=POOL_SIZE,
-            timeout=POOL_WAIT_SECONDS,
-            socket_timeout=self._read_seconds,
-            decode_responses=True,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            **({} if self.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
-        )
-        return redis.Redis(connection_pool=pool)
+        """Return the client, for commands whose errors the caller handles.
+
+        Raises:
+            StoreUnavailable: If the store is a cluster of which no node answers.
+        """
+        try:
+            return self._client
+        except redis.exceptions.TimeoutError as error:
+            raise StoreUnavailable("The store does not answer; try again in a second.") from error
 
     @cached_property
-    def _lanes(self) -> Lanes:
-        return Lanes(self.client.connection_pool)
+    def _client(self) -> redis.Redis:
+        return open_client(self.url, read_seconds=self._read_seconds)
+
+    @cached_property
+    def _lanes(self) -> Scripts:
+        return scripts_of(self._client)
 
     def close(self) -> None:
         """Drop all connections, as before a fork."""
         if "_lanes" in self.__dict__:
             self._lanes.close()
             del self.__dict__["_lanes"]
-        if "client" in self.__dict__:
-            self.client.connection_pool.disconnect()
-            del self.__dict__["client"]
+        if "_client" in self.__dict__:
+            close_client(self._client)
+            del self.__dict__["_client"]
 
     def call(self, command: Callable[[Any], Any]) -> Any:
         """Run a command, once more if the connection was broken.
@@ -145,7 +142,7 @@ class Connection:
         Raises:
             StoreUnavailable: If the store does not answer within its time limit, or refuses to serve.
         """
-        return self._guarded(lambda: command(self.client))
+        return self._guarded(lambda: command(self._client))
 
     def run(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
         """Run the script ``name`` atomically and return its reply; scripts must be safe to repeat."""

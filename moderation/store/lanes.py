@@ -71,7 +71,9 @@ class Lanes:
         try:
             return self._free.pop()
         except IndexError:
-            return self._pool.connection_class(**self._pool.connection_kwargs)
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        connection.connect()  # Not left to the first command, which would not ask sentinels where the primary is.
+        return connection
 
     def _ask(self, connection: Any, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         rest: Any = (len(keys), *keys, *args)

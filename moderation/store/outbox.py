@@ -23,6 +23,7 @@ from moderation.core.comment import from_milliseconds, to_milliseconds
 from moderation.store import keys as names
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
+from moderation.store.topology import server_time
 
 TAKE_UP = 200  # Messages taken up in one script.
 MAX_WAITING = 10_000  # Per site, fields of messages taken up but not delivered; more stay in the stream.
@@ -189,13 +190,13 @@ Heads = list[tuple[str, float]]
 
 def _fetch_heads(client: redis.Redis, sites: Sequence[str]) -> tuple[int, list[tuple[int, Heads]]]:
     """Return the server's time in milliseconds and, for each site, its unread messages and its next planned one."""
+    seconds, micros = server_time(client)  # Not in the pipeline: no node of a cluster has the time for all of them.
     pipeline = client.pipeline(transaction=False)
-    pipeline.time()
     for site in sites:
         keys = SiteKeys(site)
         pipeline.xlen(keys.outbox)
         pipeline.zrange(keys.due, 0, 0, withscores=True)
-    (seconds, micros), *rows = pipeline.execute()
+    rows = pipeline.execute()
     return seconds * 1000 + micros // 1000, list(zip(rows[::2], rows[1::2], strict=True))
 
 

@@ -15,6 +15,7 @@ import redis
 from moderation.core.comment import Status, to_milliseconds
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
+from moderation.store.topology import server_time
 
 MAX_CLAIM = 100  # Items a claim, so that the script stays short.
 
@@ -92,15 +93,14 @@ class Queue:
             return {}
         keys = SiteKeys(site)
 
-        def read(client: redis.Redis) -> tuple[list[str | None], list[float | None], list[int]]:
+        def read(client: redis.Redis) -> tuple[list[str | None], list[float | None], int]:
             pipeline = client.pipeline(transaction=False)
             pipeline.hmget(keys.holder, comment_ids)
             pipeline.zmscore(keys.lease, list(comment_ids))
-            pipeline.time()
-            names, deadlines, now = pipeline.execute()
-            return names, deadlines, now
+            names, deadlines = pipeline.execute()
+            return names, deadlines, server_time(client)[0]
 
-        names, deadlines, (now_s, _) = self._connection.call(read)
+        names, deadlines, now_s = self._connection.call(read)
         rows = zip(comment_ids, names, deadlines, strict=True)
         return {one: name for one, name, deadline in rows if name and deadline and deadline > now_s * 1000}
 

@@ -117,7 +117,7 @@ def test_version_is_shown() -> None:
         (["secret", "list"], {"WINNOW_PORT": "http"}, "winnow.E007: WINNOW_PORT is not a whole number."),
         (["secret", "list", "--redis-url", "ftp://x"], {}, "winnow.E002"),
         (["serve", "--port", "70000"], {}, "winnow.E007: WINNOW_PORT is out of range."),
-        (["serve", "--redis-url", "redis+sentinel://a/b"], {}, "not supported yet"),
+        (["serve", "--redis-url", "redis+sentinel://a"], {}, "name by which the sentinels know the primary is missing"),
         (["nonsense"], {}, "No such command"),
         (["secret", "list", "--nonsense"], {}, "No such option"),
         (["restore", "/nonexistent.tar.gz"], {}, "does not exist"),

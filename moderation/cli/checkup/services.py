@@ -13,7 +13,7 @@ from moderation.cli.checkup.findings import Finding, fail, ok, warn
 from moderation.config import Settings
 from moderation.core.errors import StoreUnsafe
 from moderation.service.services import Services
-from moderation.store.checks import StoreFacts, check_store, read_facts
+from moderation.store.checks import StoreFacts, check_store, find_advice, read_facts
 from moderation.store.connection import Connection
 
 # Valkey 9.1.2 is what the wheel brings; 9.1.3 mends a fault of cluster mode only, which Winnow does not use.
@@ -44,6 +44,9 @@ def check_safety(client: redis.Redis, *, allow_unsafe: bool) -> Finding:
         return fail("store", "The store is not safe.", str(error))
     if complaints:
         return warn("store", "The store is not safe, and that is allowed.", "\n".join(complaints))
+    advice = find_advice(client)
+    if advice:
+        return warn("store", "It keeps what it acknowledges, but a failover may lose some of it.", "\n".join(advice))
     return ok("store", "It answers, and keeps what it acknowledges.")
 
 
