@@ -1,4 +1,4 @@
-"""What the past says: how other thresholds would have done, and how people and machine agree.
+"""What the past says: how another policy would have done, and how people and machine agree.
 
 Computed from stored verdicts and decisions, never by scoring again, and bounded: at most ``LOOKED_AT`` comments of each
 kind. Refuses to change anything.
@@ -15,8 +15,9 @@ from datetime import timedelta
 
 from moderation.core import policy as policies
 from moderation.core.comment import Comment, Ruling, Status, to_milliseconds
-from moderation.core.policy import Thresholds
+from moderation.core.policy import Policy, Thresholds
 from moderation.core.reasons import KINDS, Action
+from moderation.service.foresight import Move, Newcomers, Preview, action_under
 from moderation.service.submissions import Clock
 from moderation.store.archive import Archive
 from moderation.store.comments import Comments
@@ -25,25 +26,10 @@ from moderation.store.reviews import Reviews
 
 DAYS = 30
 LOOKED_AT = 2_000  # Comments of each status, the latest first; about 100 ms.
+PREVIEW_SECONDS = (
+    2.0  # Of a preview; what is older than what it came to then is left out, and counted as not looked at.
+)
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What other thresholds would have done.
-
-    Attributes:
-        looked_at: Verdicts that were looked at.
-        moves: How many verdicts would have changed from one action to another.
-    """
-
-    looked_at: int
-    moves: Mapping[tuple[Action, Action], int]
-
-    def difference(self, action: Action) -> int:
-        """Return how many more comments, or fewer if negative, would have got an action."""
-        gained = sum(n for (_, new), n in self.moves.items() if new is action)
-        return gained - sum(n for (old, _), n in self.moves.items() if old is action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +90,37 @@ class Insight:
         self._archive = archive
         self._now = now
 
-    def preview(self, site: str, thresholds: Mapping[str, Thresholds]) -> Preview:
-        """Return what thresholds would have done with the verdicts of the last 30 days."""
-        since = self._now() - timedelta(days=DAYS)
-        moves: Counter[tuple[Action, Action]] = Counter()
+    def preview(self, site: str, policy: Policy, model: Mapping[str, Thresholds]) -> Preview:
+        """Return what a policy would have made of the comments of the last 30 days.
+
+        Args:
+            site: Whose comments.
+            policy: Which may differ from the site's in thresholds, lists, links and the hold of first comments.
+            model: The model's own thresholds.
+        """
+        comments = self._recent(site)
+        thresholds, started = policy.effective(model), self._now()
+        authors = sorted({one.author_id for one in comments if one.author_id}) if policy.hold_first_comment else []
+        newcomers = Newcomers(comments, self._reviews.authors(site, authors))
+        moves: list[Move] = []
         looked_at = 0
+        for one in comments:
+            new = action_under(one, policy, thresholds, is_known=newcomers.knew(one))
+            looked_at += 1
+            if new is not one.verdict.action:
+                moves.append(Move(one, new))
+            if looked_at % 100 == 0 and (self._now() - started).total_seconds() > PREVIEW_SECONDS:
+                break
+        return Preview(looked_at, tuple(moves))
+
+    def _recent(self, site: str) -> list[Comment]:
+        """Return the comments of the last 30 days, at most ``LOOKED_AT`` of each status, the latest first."""
+        since = self._now() - timedelta(days=DAYS)
+        found: list[Comment] = []
         for status in Status:
             ids = self._reviews.recent_ids(site, status, since=since, limit=LOOKED_AT)
-            for comment in self._comments.get_many(site, ids):
-                verdict = comment.verdict
-                new = policies.action(verdict.scores, verdict.reasons, thresholds)
-                looked_at += 1
-                if new is not verdict.action:
-                    moves[verdict.action, new] += 1
-        return Preview(looked_at, dict(moves))
+            found += self._comments.get_many(site, ids)
+        return sorted(found, key=lambda one: one.created_at, reverse=True)
 
     def numbers(self, site: str) -> Numbers:
         """Return the counts of the last 30 days."""

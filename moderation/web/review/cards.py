@@ -30,6 +30,7 @@ CARD_BYTES = 6_000
 LEAST_BYTES = 1_200  # What a card may use when the page's bytes are spent.
 COPIES_A_PAGE = 150  # Rows of copies; each is about 300 bytes.
 SNIPPET = 90
+ROW_SNIPPET = 160
 ODD_PLACES = 14  # Copies that agree in fewer places are left out unless they are ticked.
 LINKS_SHOWN = 5
 REASONS_SHOWN = 6
@@ -187,6 +188,12 @@ def plain_name(comment: Comment) -> str:
     """Return the author's name for labels and titles: short, without characters that reorder or hide."""
     kept = "".join(one for one in comment.author_name[:60] if one.isprintable())
     return kept.strip() or say("card.name-missing")
+
+
+def snippet(comment: Comment) -> str:
+    """Return the beginning of a comment for a row of a list, on one line."""
+    text = " ".join(plain_text((comment.content or "")[: ROW_SNIPPET * 8], comment.content_type).split())
+    return text if len(text) <= ROW_SNIPPET else f"{text[:ROW_SNIPPET]}\u2026"
 
 
 def _relocated(reasons: Sequence[Reason], plain: str) -> list[Stretch]:

@@ -17,7 +17,6 @@ from moderation.web.review.gate import bp
 
 ROWS_A_PAGE = 50
 ROWS_READ = 1_000  # Decisions looked through for one moderator's before the page ends.
-SNIPPET = 160
 ACTS_SHOWN = 100
 _PLACE = re.compile(r"([0-9.]{1,20})~([0-9A-Za-z_-]{1,64})")
 
@@ -43,7 +42,7 @@ def history() -> ResponseReturnValue:
         moderator=moderator,
         moderators=_moderators(site.name),
         after=f"{last.score!r}~{last.comment_id}" if last else "",
-        snippet=_snippet,
+        snippet=cards.snippet,
         plain_name=cards.plain_name,
         here=request.full_path.rstrip("?"),
         outcome=actions.told(),
@@ -76,8 +75,3 @@ def _moderators(site: str) -> list[str]:
     days = services().archive.days(site, until=services().now(), days=ACT_DAYS)
     names = {name.removeprefix("by:") for _, counted in days for name in counted if name.startswith("by:")}
     return sorted(names)
-
-
-def _snippet(comment: Comment) -> str:
-    text = " ".join((comment.content or "").split())
-    return text if len(text) <= SNIPPET else f"{text[:SNIPPET]}\u2026"

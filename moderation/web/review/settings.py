@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from moderation.core.comment import Submission, Verdict
+from moderation.core.comment import Comment, Submission, Verdict
 from moderation.core.errors import InvalidInput, WebhookRefused
 from moderation.core.policy import LABELS, Policy
 from moderation.core.reasons import Action
 from moderation.core.site import Site
-from moderation.service.insight import Preview
+from moderation.service.foresight import Preview
 from moderation.web.auth import services
 from moderation.web.review import cards, gate, marks, policy_form
 from moderation.web.review.gate import bp
@@ -22,6 +23,8 @@ from moderation.webhooks.courier import Courier
 from moderation.webhooks.transport import NoAnswer, Transport, parse_target
 
 TEST_LENGTH = 20_000
+EXAMPLES = 3  # Of each kind that a preview shows.
+_WORDS = {Action.REJECT: "rejected", Action.REVIEW: "held", Action.APPROVE: "approved"}
 
 
 def _page(site: Site, fields: policy_form.Form, *, status: int = HTTPStatus.OK, **results: object) -> Response:
@@ -34,6 +37,8 @@ def _page(site: Site, fields: policy_form.Form, *, status: int = HTTPStatus.OK, 
         in_force=site.policy.effective(services().judge.thresholds()),
         lists=policy_form.LISTS,
         parts_of_lists=policy_form.PARTS,
+        snippet=cards.snippet,
+        plain_name=cards.plain_name,
         **results,
     )
     return make_response(page, status)
@@ -69,12 +74,34 @@ def save_settings() -> ResponseReturnValue:
     return redirect(url_for("review.settings", site=site.name, saved=1), HTTPStatus.SEE_OTHER)
 
 
-def _preview(site: Site, policy: Policy) -> list[str]:
-    """Return what the thresholds would have done, as parts of a sentence."""
-    found = services().insight.preview(site.name, policy.effective(services().judge.thresholds()))
-    parts = [_moved(found, Action.REVIEW, "held"), _moved(found, Action.REJECT, "rejected")]
-    told = [part for part in parts if part] or [say("settings.preview.nothing")]
-    return [*told, count("settings.preview.looked", found.looked_at)]
+@dataclass(frozen=True, slots=True)
+class PreviewView:
+    """What the settings of the form would have done.
+
+    Attributes:
+        told: Parts of a sentence.
+        looked: Of how many verdicts.
+        regretted: A sentence on what people had approved, or nothing.
+        groups: Some of the comments, under what would have become of them.
+    """
+
+    told: list[str]
+    looked: str
+    regretted: str
+    groups: list[tuple[str, list[Comment]]]
+
+
+def _preview(site: Site, policy: Policy) -> PreviewView:
+    found = services().insight.preview(site.name, policy, services().judge.thresholds())
+    moved = [_moved(found, action, word) for action, word in _WORDS.items()]
+    regretted = found.regretted(Action.REJECT) + found.regretted(Action.REVIEW)
+    groups = [(say(f"settings.preview.now.{one}"), found.examples(one, limit=EXAMPLES)) for one in _WORDS]
+    return PreviewView(
+        told=[part for part in moved if part] or [say("settings.preview.nothing")],
+        looked=count("settings.preview.looked", found.looked_at),
+        regretted=count("settings.preview.regretted", regretted) if regretted else "",
+        groups=[(word, examples) for word, examples in groups if examples],
+    )
 
 
 def _moved(found: Preview, action: Action, word: str) -> str:

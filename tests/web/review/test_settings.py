@@ -13,7 +13,7 @@ from moderation.service.services import Services
 from moderation.web.review import charts, policy_form
 from moderation.web.review.charts import Bar, Part
 from tests.web.review.conftest import Person
-from tests.web.review.seeding import add, comment_of, model_reason
+from tests.web.review.seeding import JANE, MALLORY, add, comment_of, model_reason
 
 PATH = "/review/settings?site=site-a"
 
@@ -102,10 +102,32 @@ def test_preview_says_what_other_thresholds_would_have_done(services: Services, 
     form = form_of(services, **{"spam.review": "0.15", "spam.reject": "0.48"})
     page = root.post("/review/settings", {**form, "do": "preview"}).get_data(as_text=True)
 
-    told = re.search(r'id="preview"><span>(.*?)</span>', page)[1]  # type: ignore[index]
-    assert "<b>rejected 1 more</b> of 5 verdicts." in told  # One came, one went: as many are held as before.
+    told = re.search(r'id="preview"><p>(.*?)</p>', page)[1]  # type: ignore[index]
+    assert "<b>rejected 1 more, approved 1 fewer</b> of 5 verdicts." in told  # As many are held as before.
     assert 'value="0.48"' in page
     assert services.sites.read("site-a").policy.thresholds == {}
+
+
+def test_preview_covers_lists_links_and_first_comments(services: Services, root: Person) -> None:
+    site = services.sites.read("site-a")
+    fine = {"spam": 0.1, "toxicity": 0.0}
+    known = add(services, comment_of("Earlier.", author_id=JANE, scores=fine, status=Status.APPROVED, age=timedelta(9)))
+    casino = add(services, comment_of("The old casino pier.", author_id=JANE, scores=fine, age=timedelta(8)))
+    services.decisions.decide(site, casino.id, Judgment(ruling=Ruling.APPROVE, moderator="Alice"))
+    linked = "See https://a.example/1 and https://b.example/2."
+    add(services, comment_of(linked, author_id=JANE, scores=fine, status=Status.APPROVED, age=timedelta(7)))
+    add(services, comment_of("My first.", author_id=MALLORY, scores=fine, status=Status.APPROVED, age=timedelta(6)))
+
+    changes = {"block.words": "casino", "links_allowed": "1", "hold_first_comment": "on"}
+    page = root.post("/review/settings", {**form_of(services, **changes), "do": "preview"}).get_data(as_text=True)
+
+    told = re.search(r'id="preview">(.*?)</section>', page, re.DOTALL)[1]  # type: ignore[index]
+    # Held: Jane's very first, hers with links, Mallory's first; the casino pier was held when it came.
+    assert "<b>rejected 1 more, held 2 more, approved 3 fewer</b> of 4 verdicts." in told
+    assert "A person approved 1 of the rejected or held ones." in told
+    assert told.index("Would have been rejected") < told.index("The old casino pier.") < told.index("My first.")
+    assert known.id in told
+    assert services.sites.read("site-a").version == site.version
 
 
 def test_trying_a_text_uses_the_form_as_it_stands(services: Services, root: Person) -> None:
