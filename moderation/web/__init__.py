@@ -12,6 +12,7 @@ from moderation.service.services import Services
 from moderation.web import akismet, api, coral, errors, health, perspective, requests, review, site_api
 from moderation.web.auth import EXTENSION
 from moderation.web.cursors import Cursors
+from moderation.web.express import Express
 from moderation.web.metrics import Metrics
 
 
@@ -30,6 +31,7 @@ def create_app(services: Services) -> Flask:
     errors.init_app(app)
     for blueprint in (api.bp, site_api.bp, health.bp, akismet.bp, perspective.bp, coral.bp, review.bp):
         app.register_blueprint(blueprint)
+    app.wsgi_app = Express(app, metrics)  # type: ignore[method-assign]
     hops = services.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

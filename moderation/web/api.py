@@ -10,14 +10,12 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 
 from moderation.core.comment import RejectReason, Ruling, Status
-from moderation.core.errors import Fault, InvalidInput, SiteChanged
+from moderation.core.errors import Fault, InvalidInput
 from moderation.core.identity import public_name
-from moderation.core.policy import RateLimit
 from moderation.service.decisions import Decided, Judgment
-from moderation.service.sites import Caller
-from moderation.service.submissions import Edit, Submitted
-from moderation.web import answers, schemas
-from moderation.web.answers import comment_answer, public_answer, verdict_answer
+from moderation.service.submissions import Edit
+from moderation.web import answers, intake, schemas
+from moderation.web.answers import comment_answer, public_answer
 from moderation.web.auth import cached_caller, current_site, metrics, services
 from moderation.web.bodies import (
     CURSOR,
@@ -33,9 +31,9 @@ from moderation.web.bodies import (
     query,
     rendered,
 )
-from moderation.web.errors import UnsupportedBody, rate_headers
+from moderation.web.intake import Answer
 from moderation.web.openapi import Parameter, operation
-from moderation.web.parsing import parse_batch, parse_body, parse_submission
+from moderation.web.parsing import parse_body
 
 bp = Blueprint("api", __name__, url_prefix="/v1")
 SORTS = {
@@ -59,37 +57,12 @@ RATE_HEADERS = (("RateLimit-Policy", "The site's limit."), ("RateLimit", "What i
 )
 def submit_comment() -> Response:
     """Accept one submission and return the comment with its verdict."""
-    caller = cached_caller()
-    try:
-        submitted = _submit(caller)
-    except (SiteChanged, InvalidInput, UnsupportedBody):
-        # The site as this process knew it may be outdated: then its key, or what it takes, may be different now.
-        fresh = services().sites.refreshed(caller)
-        if fresh is caller:
-            raise
-        caller, submitted = fresh, _submit(fresh)
-    if not submitted.is_replay:
-        metrics().submitted(submitted.comment.verdict.action)
-    headers = _rate_headers(caller.site.policy.rate_limit, submitted) | _replayed(submitted.is_replay)
-    headers["Location"] = f"/v1/comments/{submitted.comment.id}"
-    return rendered(comment_answer(submitted.comment), HTTPStatus.CREATED, headers)
+    key = request.headers.get("Idempotency-Key")
+    return _answered(intake.submit(services(), metrics(), cached_caller(), read=json_body, idempotency_key=key))
 
 
-def _submit(caller: Caller) -> Submitted:
-    body = json_body()
-    submission = parse_submission(body, site=caller.site, keyring=services().keyring)
-    return services().submissions.submit(caller.site, submission, idempotency=idempotency(body))
-
-
-def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, str]:
-    if limit is None or submitted.is_replay:
-        return {}
-    left = max(0, limit.quota - submitted.rate_used)
-    return rate_headers(limit.quota, limit.window_seconds, left=left, reset=submitted.rate_reset_seconds)
-
-
-def _replayed(is_replay: bool) -> dict[str, str]:
-    return {"Idempotent-Replayed": "true"} if is_replay else {}
+def _answered(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
 
 
 @bp.get("/comments/<comment_id>")
@@ -233,7 +206,8 @@ def undo_decision(comment_id: str) -> Response:
 
 
 def _decided(decided: Decided) -> Response:
-    return rendered(comment_answer(decided.comment), headers=_replayed(decided.is_replay))
+    headers = {"Idempotent-Replayed": "true"} if decided.is_replay else None
+    return rendered(comment_answer(decided.comment), headers=headers)
 
 
 @bp.post("/check")
@@ -245,7 +219,4 @@ def _decided(decided: Decided) -> Response:
 )
 def check_comments() -> Response:
     """Return verdicts and store nothing."""
-    site = current_site()
-    submissions = parse_batch(json_body(), site=site, keyring=services().keyring)
-    verdicts = services().submissions.check(site, submissions)
-    return rendered({"verdicts": [verdict_answer(one) for one in verdicts]})
+    return _answered(intake.check(services(), cached_caller(), read=json_body))

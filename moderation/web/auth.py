@@ -25,21 +25,37 @@ def metrics() -> Metrics:
     return found
 
 
-def cached_caller() -> Caller:
-    """Return the calling website as this process last read it; the caller must compare versions before it trusts it.
+def caller_of(found: Services, *, authorization: str, network: str | None) -> Caller:
+    """Return the website that a request's header names, as this process last read it.
+
+    Args:
+        found: The use cases.
+        authorization: The ``Authorization`` header, or an empty text.
+        network: Where the request came from.
 
     Raises:
         Unauthenticated: If there is no key, or no site has it.
         RateLimited: If too many wrong keys came from that network. A right one is never refused for it.
     """
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    scheme, _, key = authorization.partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("Send the site's API key as `Authorization: Bearer KEY`.")
     try:
-        caller = services().sites.authenticate(key.strip())
+        return found.sites.authenticate(key)
     except Unauthenticated:
-        services().guesses.wrong(request.remote_addr)
+        found.guesses.wrong(network)
         raise
+
+
+def cached_caller() -> Caller:
+    """Return the calling website as this process last read it; the caller must compare versions before it trusts it.
+
+    Raises:
+        Unauthenticated, RateLimited: As ``caller_of``.
+    """
+    header = request.headers.get("Authorization", "")
+    caller = caller_of(services(), authorization=header, network=request.remote_addr)
     g.site = caller.site.name
     return caller
 

@@ -33,6 +33,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._submitted: dict[str, Counter] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
@@ -66,7 +67,10 @@ class Metrics:
 
     def submitted(self, action: str) -> None:
         """Count a submission by its verdict."""
-        self._verdicts.labels(action).inc()
+        child = self._submitted.get(action)
+        if child is None:
+            child = self._submitted[action] = self._verdicts.labels(action)
+        child.inc()
 
     def decided(self, ruling: str) -> None:
         """Count a decision."""

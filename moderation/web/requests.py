@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Request, Response, g, request
 
+from moderation.web.intake import Answer
 from moderation.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 BODY_BYTES = 64 * 1024
 BATCH_BODY_BYTES = 1024 * 1024
@@ -26,7 +31,7 @@ _HEADERS = (
     ("Content-Security-Policy", API_POLICY),
     ("Cache-Control", "no-store"),
 )
-_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
+_SECURE_HEADERS = (*_HEADERS, ("Strict-Transport-Security", "max-age=31536000"))
 _log = structlog.get_logger("request")
 
 
@@ -46,35 +51,62 @@ def _current() -> tuple[Request, Any]:
     return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
 
 
-def _begin() -> None:
-    asked, frame = _current()
-    frame.started = time.perf_counter()
-    given = asked.environ.get("HTTP_X_REQUEST_ID", "")
-    frame.request_id = request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+@dataclass(slots=True)
+class Frame:
+    """What is known of a request while it is answered.
+
+    Attributes:
+        started: Of ``time.perf_counter``.
+        site: The calling website, once it is known.
+    """
+
+    request_id: str
+    started: float
+    site: str | None = None
+
+
+def begin(environ: WSGIEnvironment) -> Frame:
+    """Give a request its id, which every log line of it will carry."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
+    return Frame(request_id, time.perf_counter())
+
+
+def headers_of(answer: Answer, frame: Frame, *, is_secure: bool) -> list[tuple[str, str]]:
+    """Return all headers of an answer that did not come through Flask."""
+    own = [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body))), *answer.headers.items()]
+    return [*own, *(_SECURE_HEADERS if is_secure else _HEADERS), ("X-Request-Id", frame.request_id)]
+
+
+def record(metrics: Metrics, frame: Frame, *, method: str, route: str, status: int) -> None:
+    """Count an answer and write its log line."""
+    metrics.answered(route, status, frame.started)
+    if route in QUIET_ROUTES:
+        return
+    ms = round((time.perf_counter() - frame.started) * 1000, 2)
+    _log.info("answered", method=method, route=route, status=status, ms=ms, site=frame.site)
+
+
+def _begin() -> None:
+    asked, kept = _current()
+    frame = begin(asked.environ)
+    kept.started, kept.request_id = frame.started, frame.request_id
     if asked.path in BATCH_ROUTES:
         asked.max_content_length = BATCH_BODY_BYTES
 
 
 def _finish(response: Response, metrics: Metrics) -> Response:
-    asked, frame = _current()
+    asked, kept = _current()
     route = asked.url_rule.rule if asked.url_rule else "unknown"
-    started = frame.get("started", time.perf_counter())
+    frame = Frame(kept.get("request_id", ""), kept.get("started", time.perf_counter()), kept.get("site"))
     present = set(response.headers.keys(lower=True))
-    defaults = (*_HEADERS, _TRANSPORT) if asked.is_secure else _HEADERS
+    defaults = _SECURE_HEADERS if asked.is_secure else _HEADERS
     response.headers.extend([pair for pair in defaults if pair[0].lower() not in present])
-    response.headers["X-Request-Id"] = frame.get("request_id", "")
-    metrics.answered(route, response.status_code, started)
-    if route not in QUIET_ROUTES:
-        _log.info(
-            "answered",
-            method=asked.method if asked.method in _METHODS else "other",
-            route=route,
-            status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000, 2),
-            site=frame.get("site"),
-        )
+    response.headers["X-Request-Id"] = frame.request_id
+    method = asked.method if asked.method in _METHODS else "other"
+    record(metrics, frame, method=method, route=route, status=response.status_code)
     return response
 
 
