@@ -80,7 +80,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(accounts, keyring, now=now),
-        acts=Acts(decisions, queue, reviews, now=now, new_id=new_id),
+        acts=Acts(decisions, comments, queue, reviews, now=now, new_id=new_id),
         desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text), timer=time.perf_counter),
         insight=Insight(comments, queue, reviews, archive, now=now),
         reviews=reviews,

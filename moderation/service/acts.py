@@ -2,7 +2,9 @@
 
 Owns acts: a record of exactly which comments at which versions a press changed, and which were somebody else's already.
 An act touches the comments that were shown, never "everything that matches now". Each comment is decided by itself, so
-that one that moved on does not hold up the others.
+that one that moved on does not hold up the others. An act over several comments is written down before it begins: if
+the store or this process dies halfway, what it had changed by then is told from the comments themselves, and one undo
+takes that back.
 """
 
 from __future__ import annotations
@@ -13,13 +15,21 @@ from datetime import datetime
 from typing import Any
 
 from moderation.core.comment import Comment, RejectReason, Ruling, from_milliseconds, to_milliseconds
-from moderation.core.errors import AlreadyDecided, Conflict, LeaseLost, NotFound
+from moderation.core.errors import AlreadyDecided, Conflict, LeaseLost, NotFound, StoreUnavailable
+from moderation.core.identity import public_name
 from moderation.core.site import Site
 from moderation.service.decisions import Decisions, Judgment
 from moderation.service.submissions import Clock
+from moderation.store.comments import Comments
 from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
 
+NewId = Callable[[], str]
+UNDO = "undo"
+INTERRUPTED = (
+    "The store went away after {done} of {all} comments. Those stay changed; when it is back, one undo under "
+    "History, Acts takes them back."
+)
 MAX_ITEMS = 500  # Comments in one act; at a millisecond or two each.
 KINDS: dict[str, tuple[Ruling, RejectReason | None]] = {
     "approve": (Ruling.APPROVE, None),
@@ -56,9 +66,10 @@ class Act:
     """What one press did.
 
     Attributes:
-        kind: A key of ``KINDS``, or ``undo``.
+        kind: A key of ``KINDS``, or ``UNDO``.
         done: What was changed, with the version it has since.
         undone_by: Who took it back, or empty.
+        planned: As shown, while the act has not ended; for one that was interrupted ``done`` is found out on reading.
     """
 
     id: str
@@ -68,15 +79,17 @@ class Act:
     done: tuple[Item, ...]
     late: tuple[Late, ...]
     undone_by: str = ""
+    planned: tuple[Item, ...] = ()
 
 
 class Acts:
     """Carries out what moderators press."""
 
     def __init__(
-        self, decisions: Decisions, queue: Queue, reviews: Reviews, *, now: Clock, new_id: Callable[[], str]
+        self, decisions: Decisions, comments: Comments, queue: Queue, reviews: Reviews, *, now: Clock, new_id: NewId
     ) -> None:
         self._decisions = decisions
+        self._comments = comments
         self._queue = queue
         self._reviews = reviews
         self._now = now
@@ -96,7 +109,8 @@ class Acts:
             override: Decide although a comment is not pending.
 
         Raises:
-            StoreUnavailable: If the store goes away; what was decided until then stays decided.
+            StoreUnavailable: If the store goes away; what was decided until then stays decided, and the act can be
+                undone when the store is back.
         """
         ruling, reason = KINDS[kind]
         judgment = Judgment(ruling=ruling, reason=reason, moderator=who, note=note, override=override)
@@ -124,21 +138,33 @@ class Acts:
         def one(item: Item) -> Comment:
             return self._decisions.undo(site, item.comment_id, who=who, version=item.version).comment
 
-        return self._carried_out(site, items, one, kind="undo", who=who)
+        return self._carried_out(site, items, one, kind=UNDO, who=who)
 
     def _carried_out(
         self, site: Site, items: Sequence[Item], one: Callable[[Item], Comment], *, kind: str, who: str
     ) -> Act:
+        plan = tuple(items[:MAX_ITEMS])
+        act = Act(id=self._new_id(), kind=kind, who=who, at=self._now(), done=(), late=(), planned=plan)
+        if len(plan) > 1 and kind != UNDO:
+            self._save(site, act)
         done: list[Item] = []
         late: list[Late] = []
-        for item in items[:MAX_ITEMS]:
-            try:
-                done.append(Item(item.comment_id, one(item).version))
-            except (Conflict, NotFound) as error:
-                late.append(self._late(site, item, error))
-        act = Act(id=self._new_id(), kind=kind, who=who, at=self._now(), done=tuple(done), late=tuple(late))
-        self._save(site, act)
+        try:
+            for item in plan:
+                self._try(site, item, one, done, late)
+            act = replace(act, done=tuple(done), late=tuple(late), planned=())
+            self._save(site, act)
+        except StoreUnavailable as error:
+            if not done:
+                raise
+            raise StoreUnavailable(INTERRUPTED.format(done=len(done), all=len(plan))) from error
         return act
+
+    def _try(self, site: Site, item: Item, one: Callable[[Item], Comment], done: list[Item], late: list[Late]) -> None:
+        try:
+            done.append(Item(item.comment_id, one(item).version))
+        except (Conflict, NotFound) as error:
+            late.append(self._late(site, item, error))
 
     def _late(self, site: Site, item: Item, error: Conflict | NotFound) -> Late:
         if isinstance(error, LeaseLost):
@@ -163,14 +189,35 @@ class Acts:
         document = self._reviews.act(site.name, act_id)
         if document is None:
             raise NotFound("There is no such act, or it is older than 30 days.")
-        return _act_of(document)
+        return self._ended(site, _act_of(document))
 
     def latest(self, site: Site, *, limit: int = 50) -> list[Act]:
         """Return the latest acts, newest first."""
-        return [_act_of(document) for document in self._reviews.latest_acts(site.name, limit=limit)]
+        documents = self._reviews.latest_acts(site.name, limit=limit)
+        return [self._ended(site, _act_of(document)) for document in documents]
+
+    def _ended(self, site: Site, act: Act) -> Act:
+        """Return an act that was interrupted with what it had done by then; any other as it is."""
+        if not act.planned:
+            return act
+        found = {one.id: one for one in self._comments.get_many(site.name, [one.comment_id for one in act.planned])}
+        done = [
+            Item(item.comment_id, item.version + 1)
+            for item in act.planned
+            if item.comment_id in found and _is_work_of(act, found[item.comment_id], item)
+        ]
+        return replace(act, done=tuple(done), planned=())
 
     def _save(self, site: Site, act: Act) -> None:
         self._reviews.save_act(site.name, act.id, _document(act), at=act.at)
+
+
+def _is_work_of(act: Act, comment: Comment, item: Item) -> bool:
+    """Return whether a comment is as an act that began left it: decided likewise, by the same person, since."""
+    decision = comment.decision
+    if decision is None or comment.version != item.version + 1 or decision.at < act.at:
+        return False
+    return (decision.ruling, decision.reason) == KINDS[act.kind] and decision.moderator == public_name(act.who)
 
 
 def _time(value: object) -> datetime | None:
@@ -186,6 +233,7 @@ def _document(act: Act) -> dict[str, Any]:
         "done": [[item.comment_id, item.version] for item in act.done],
         "late": [[one.comment_id, one.kind, one.who, to_milliseconds(one.at) if one.at else 0] for one in act.late],
         "undone_by": act.undone_by,
+        "planned": [[item.comment_id, item.version] for item in act.planned],
     }
 
 
@@ -199,4 +247,5 @@ def _act_of(document: dict[str, Any]) -> Act:
         done=tuple(Item(one, version) for one, version in document["done"]),
         late=tuple(late),
         undone_by=document["undone_by"],
+        planned=tuple(Item(one, version) for one, version in document.get("planned", ())),
     )
