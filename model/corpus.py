@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from model.batch import encode_rows, find_rows
 from model.dataset import LABELS, DatasetError, Row, read_rows
 from model.disguise import disguise
 from model.hashing import GROUP_COUNT
-from model.recipe import DataSet, Recipe
+from model.recipe import DataSet, Recipe, own_labels
 from model.solver import Rows
 from model.tables import load_tables
 
@@ -100,12 +101,15 @@ def set_files(dataset: DataSet, data: Path) -> list[Path]:
 
 def labels_of(row: Row, dataset: DataSet) -> tuple[int, int]:
     """Return the label values that count for a row, -1 for none."""
-    values = []
-    for name in LABELS:
-        declared = dataset.labels.get(name, UNKNOWN)
-        own = row.labels.get(name)
-        values.append((UNKNOWN if own is None else own) if declared is None else declared)
-    return values[0], values[1]
+    spam, toxic = (_value(row, dataset.labels.get(name, UNKNOWN)) for name in LABELS)
+    return spam, toxic
+
+
+def _value(row: Row, declared: int | tuple[str, ...]) -> int:
+    if isinstance(declared, int):
+        return declared
+    known = [value for name in declared if (value := row.labels.get(name)) is not None]
+    return max(known, default=UNKNOWN)
 
 
 def build_corpus(recipe: Recipe, data: Path, scratch: Path, advance: Progress = lambda count: None) -> Corpus:
@@ -134,6 +138,8 @@ def _entries(recipe: Recipe, data: Path, folds: dict[str, int], advance: Progres
         for path in set_files(dataset, data):
             for row in read_rows(path):
                 labels = labels_of(row, dataset)
+                if any(fnmatchcase(row.id, pattern) for pattern in dataset.exclude):
+                    continue
                 if labels != (UNKNOWN, UNKNOWN):
                     yield Entry(row, labels, dataset.weight, index, folds[dataset.fold])
             read += path.stat().st_size
@@ -146,7 +152,7 @@ def _grammar_entries(recipe: Recipe, set_index: int, fold: int) -> Iterator[Entr
     from model.dataset import parse_row
     from model.grammar import write_rows
 
-    own = DataSet(GRAMMAR, "", dict.fromkeys(LABELS))
+    own = DataSet(GRAMMAR, "", own_labels())
     for value in write_rows(recipe.seed, recipe.training.grammar.rows):
         row = parse_row(value, GRAMMAR)
         yield Entry(row, labels_of(row, own), recipe.training.grammar.weight, set_index, fold)

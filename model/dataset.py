@@ -28,7 +28,7 @@ class Row:
         text: The comment as posted.
         author: Name shown with it, or empty.
         url: Address the author gave, or empty.
-        labels: ``spam`` and ``toxic``, each 0, 1 or None for "not judged".
+        labels: ``spam``, ``toxic`` and any finer ones, each 0, 1 or None for "not judged".
         language: BCP 47 code, or empty.
         source: Where it was posted, or empty; leave-one-source-out groups by it.
         id: Identifier inside its set, or empty.
@@ -110,7 +110,7 @@ def parse_row(value: Mapping[str, object], where: str) -> Row:
         raise DatasetError(f"{where}: text is missing or is not a string.")
     return Row(
         **{name: _string(value, name, where) for name in ("text", "author", "url", "language", "source", "id")},
-        labels={name: _label(labels, name, where) for name in LABELS if name in labels},
+        labels={name: _label(labels, name, where) for name in labels if name in LABELS or labels[name] in (0, 1)},
     )
 
 

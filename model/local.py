@@ -21,7 +21,7 @@ from model.calibration import fit_platt
 from model.corpus import UNKNOWN, Corpus, build_corpus
 from model.dataset import LABELS, SCORE_OF_LABEL, DatasetError
 from model.metrics import auc
-from model.recipe import DataSet, Recipe, Training
+from model.recipe import DataSet, Recipe, Training, own_labels
 from model.serving import Model, Thresholds
 from model.solver import decide, fit_logistic
 from model.thresholds import solve_spam
@@ -69,7 +69,7 @@ def train_local(
         ModelRefused: The base cannot be loaded.
     """
     model, manifest = load_model(base), read_manifest(base)
-    own = DataSet("labels", labels.name, dict.fromkeys(LABELS), licence="the site's own")
+    own = DataSet("labels", labels.name, own_labels(), licence="the site's own")
     training = replace(Training(), cost=dict.fromkeys(LABELS, COST), balance=True, epochs=EPOCHS)
     recipe = Recipe(version, (own,), training)
     with tempfile.TemporaryDirectory() as scratch:

@@ -4,7 +4,7 @@ Owns the format and its sentences: every mistake is reported with the key it is 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -30,22 +30,30 @@ class DataSet:
     Attributes:
         name: For the model card, and the fold unless ``fold`` is given.
         file: Below the data directory; ``*`` and ``?`` may be used.
-        labels: Which labels count: None takes the row's own value, 0 or 1 declares one for every row.
+        labels: Which labels count: 0 or 1 declares one for every row; names say which of the row's own labels are
+            asked, and one that is 1 is enough.
         weight: How much a row counts; 0 leaves the set out of fitting but still measures on it.
         licence: For the model card.
         fold: Sets of one fold are left out together when scores for unseen sources are needed.
         calibrates: Labels whose probabilities are calibrated on this set.
         solves: Whether its ham takes part in solving the thresholds; sets that are no comments should not.
+        exclude: Rows whose id matches one of these patterns (``*`` and ``?``) are left out.
     """
 
     name: str
     file: str
-    labels: Mapping[str, int | None]
+    labels: Mapping[str, int | tuple[str, ...]]
     weight: float = 1.0
     licence: str = "not stated"
     fold: str = ""
     calibrates: tuple[str, ...] = ()
     solves: bool = True
+    exclude: tuple[str, ...] = ()
+
+
+def own_labels(names: Iterable[str] = LABELS) -> dict[str, int | tuple[str, ...]]:
+    """Return the ``labels`` of a set whose rows say themselves what they are."""
+    return {name: (name,) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +178,37 @@ def _dataset(entry: Any, where: str) -> DataSet:
         fold=_typed(entry, "fold", str, where, default=name),
         solves=_typed(entry, "solves", bool, where, default=True),
         calibrates=_calibrates(entry.get("calibrates", []), where),
+        exclude=_patterns(entry.get("exclude", []), where),
     )  # fmt: skip
 
 
-def _labels(value: Any, where: str) -> dict[str, int | None]:
+def _labels(value: Any, where: str) -> dict[str, int | tuple[str, ...]]:
     if isinstance(value, list):
         value = dict.fromkeys(value, "row")
     if not isinstance(value, dict) or not value or not set(value) <= set(LABELS):
         raise RecipeError(f'labels in {where} must be a list such as ["spam"] or a table such as {{spam = 0}}.')
-    if any(isinstance(given, bool) or given not in (0, 1, "row") for given in value.values()):
-        raise RecipeError(f'labels in {where} are 0, 1 or "row", which takes the row\'s own label.')
-    return {name: None if given == "row" else given for name, given in value.items()}
+    return {name: _declared(name, given, where) for name, given in value.items()}
+
+
+def _declared(name: str, given: Any, where: str) -> int | tuple[str, ...]:
+    if given == "row":
+        return (name,)
+    if isinstance(given, list) and given and all(isinstance(each, str) for each in given):
+        return tuple(given)
+    if isinstance(given, bool) or given not in (0, 1):
+        raise RecipeError(f'labels in {where} are 0, 1, "row" for the row\'s own label, or a list of its labels.')
+    return int(given)
 
 
 def _calibrates(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not set(value) <= set(LABELS):
         raise RecipeError(f"calibrates in {where} must be a list of labels.")
+    return tuple(value)
+
+
+def _patterns(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise RecipeError(f'exclude in {where} must be a list of patterns of ids such as ["made-*"].')
     return tuple(value)
 
 

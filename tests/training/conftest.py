@@ -10,14 +10,14 @@ import pytest
 
 from model.artifact import load_model
 from model.grammar import write_rows
-from model.recipe import DataSet, Recipe, Training
+from model.recipe import DataSet, Recipe, Training, own_labels
 from model.serving import Model, Thresholds
 from model.train import train
 
 
 def fit_small(rows: list[dict], *, version: str, labels: Iterable[str] = ("spam",)) -> Model:
     """Train a model the way an operator does, and give it round thresholds."""
-    part = DataSet("rows", "rows.jsonl", dict.fromkeys(labels))
+    part = DataSet("rows", "rows.jsonl", own_labels(labels))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         write_jsonl(folder / "rows.jsonl", rows)

@@ -13,6 +13,7 @@ from model.artifact import load_model
 from model.batch import encode_rows, find_rows
 from model.calibration import fit_platt
 from model.cli import cli
+from model.corpus import build_corpus
 from model.dataset import DatasetError, read_rows
 from model.recipe import Promises, RecipeError, read_recipe
 from model.solver import Rows, decide, fit_logistic
@@ -193,7 +194,9 @@ def test_a_sites_labels_move_the_base_towards_the_site(tmp_path: Path) -> None:
         ('[[datasets]]\nname="a"\nfile="b"\nlabels=["spam"]', "lacks version"),
         ('version="1"\n[[datasets]]\nname="a"\nfile="../b"\nlabels=["spam"]', "below the data"),
         ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels=["ham"]', "labels in"),
-        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels={spam=2}', "0, 1 or"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels={spam=2}', "are 0, 1"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels={toxic=[]}', "list of its labels"),
+        ('version="1"\n[[datasets]]\nname="a"\nfile="b"\nlabels=["spam"]\nexclude="x"', "patterns of ids"),
         (RECIPE + "[training]\nspeed = 3", "unknown keys: speed"),
         (RECIPE + "[training]\nepochs = 0", "epochs"),
         (RECIPE + "[training.cost]\nspam = -1", "negative"),
@@ -214,9 +217,26 @@ def test_labels_can_be_declared_for_a_set(tmp_path: Path) -> None:
 
     dataset = read_recipe(tmp_path / "recipe.toml").datasets[0]
 
-    assert dataset.labels == {"spam": 0, "toxic": None}
+    assert dataset.labels == {"spam": 0, "toxic": ("toxic",)}
     with pytest.raises(RecipeError):
         read_recipe(tmp_path)
+
+
+def test_one_of_several_labels_is_enough_and_patterns_of_ids_leave_rows_out(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a-1", "text": "one", "labels": {"toxic": 0, "insult": 1, "topic": "cars", "share": 0.5}},
+        {"id": "a-2", "text": "two", "labels": {"toxic": None, "insult": 0}},
+        {"id": "a-3", "text": "three", "labels": {"toxic": None, "spam": 1}},
+        {"id": "made-1", "text": "four", "labels": {"toxic": 1}},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    several = RECIPE.replace('["spam"]', '{toxic = ["toxic", "insult"]}\nexclude = ["made-*"]')
+    (tmp_path / "recipe.toml").write_text(several)
+
+    corpus = build_corpus(read_recipe(tmp_path / "recipe.toml"), tmp_path, tmp_path)
+
+    assert corpus.truth["toxic"].tolist() == [1, 0]  # The third has neither label.
+    assert corpus.facts[0].rows == 2
 
 
 def test_platt_recovers_slope_and_offset() -> None:
