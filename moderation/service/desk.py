@@ -223,7 +223,7 @@ class Desk:
             if comment is None or comment.status is not Status.PENDING:
                 index.drop(comment_id)
                 continue
-            index.put(_entry(comment), self._sketch_of(comment))
+            index.put(entry_of(comment), self._sketch_of(comment))
 
     def _fill(self, index: SiteIndex, reading: _Reading) -> None:
         if index.position is None:
@@ -244,7 +244,8 @@ class Desk:
             return None  # Without a model comments are shown one by one.
 
 
-def _entry(comment: Comment) -> Entry:
+def entry_of(comment: Comment) -> Entry:
+    """Return what filters and orders go by."""
     words = f"{comment.author_name}\n{(comment.content or '')[:SEARCHED_CHARACTERS]}"
     return Entry(
         id=comment.id,

@@ -122,6 +122,18 @@ class Insight:
             found += self._comments.get_many(site, ids)
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
+    def by_machine(self, site: str, status: Status, *, limit: int) -> list[Comment]:
+        """Return the comments of the last 30 days that have a status without a person's decision, latest first.
+
+        Args:
+            site: Whose comments.
+            status: Approved or rejected.
+            limit: How many comments of the status are looked at.
+        """
+        since = self._now() - timedelta(days=DAYS)
+        ids = self._reviews.recent_ids(site, status, since=since, limit=limit)
+        return [one for one in self._comments.get_many(site, ids) if one.status is status and one.decision is None]
+
     def numbers(self, site: str) -> Numbers:
         """Return the counts of the last 30 days."""
         counted = self._archive.days(site, until=self._now(), days=DAYS)

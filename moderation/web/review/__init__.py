@@ -5,7 +5,19 @@ with a redirect; the ES modules in ``static/review`` only make the same forms fa
 from another host.
 """
 
-from moderation.web.review import account, actions, author, comment, history, live, numbers, queue, settings
+from moderation.web.review import account, actions, author, comment, history, live, numbers, queue, settings, verdicts
 from moderation.web.review.gate import bp
 
-__all__ = ["account", "actions", "author", "bp", "comment", "history", "live", "numbers", "queue", "settings"]
+__all__ = [
+    "account",
+    "actions",
+    "author",
+    "bp",
+    "comment",
+    "history",
+    "live",
+    "numbers",
+    "queue",
+    "settings",
+    "verdicts",
+]

@@ -6,7 +6,7 @@ hostile comments ships and lays out as quickly as one of short ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -119,10 +119,15 @@ def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surround
     )
 
 
-def queue_cards(cards: Sequence[Card], *, me: str) -> list[CardView]:
-    """Return the views of a page of cards; comments that left the queue meanwhile are left out."""
+def is_waiting(comment: Comment) -> bool:
+    """Return whether a comment is in the queue."""
+    return comment.status is Status.PENDING
+
+
+def queue_cards(cards: Sequence[Card], *, me: str, shows: Callable[[Comment], bool] = is_waiting) -> list[CardView]:
+    """Return the views of a page of cards; comments that left the list meanwhile are left out."""
     wanted = _limited(cards)
-    found, around = _read(wanted, me=me)
+    found, around = _read(wanted, me=me, shows=shows)
     views, spent = [], 0
     for _, members in wanted:
         if members[0][0] not in found:
@@ -134,15 +139,17 @@ def queue_cards(cards: Sequence[Card], *, me: str) -> list[CardView]:
     return views
 
 
-def _read(wanted: Sequence[Limited], *, me: str) -> tuple[dict[str, Comment], Surroundings]:
-    """Return the comments of some cards that wait still, and what surrounds them, read once for each site."""
+def _read(
+    wanted: Sequence[Limited], *, me: str, shows: Callable[[Comment], bool]
+) -> tuple[dict[str, Comment], Surroundings]:
+    """Return the comments of some cards that are to be shown still, and what surrounds them, read once a site."""
     ids: dict[str, list[str]] = {}
     for site, members in wanted:
         ids.setdefault(site, []).extend(one for one, _ in members)
     waiting: dict[str, Comment] = {}
     around = Surroundings({}, {}, {})
     for site, of_site in ids.items():
-        found = [one for one in services().comments.get_many(site, of_site) if one.status is Status.PENDING]
+        found = [one for one in services().comments.get_many(site, of_site) if shows(one)]
         waiting |= {one.id: one for one in found}
         around = around.with_those_of(surroundings(site, found, me=me))
     return waiting, around

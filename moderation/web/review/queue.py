@@ -21,11 +21,15 @@ FILTER_LENGTH = 2_000
 _PLACE = re.compile(r"(-?[0-9.e+-]{1,30})~([0-9A-Za-z]{1,40})")
 
 
-def filters_of_request() -> Filters:
-    """Return the filters that the URL holds; one that means nothing hides nothing."""
+def filters_of_request(otherwise: Sort = Sort.OLDEST) -> Filters:
+    """Return the filters that the URL holds; one that means nothing hides nothing.
+
+    Args:
+        otherwise: The order where the URL names none.
+    """
     given = {name: request.args.get(name, "")[:FILTER_LENGTH] for name in ("reason", "label", "author", "page", "text")}
     sort = request.args.get("sort", "")
-    return Filters(**given, sort=Sort(sort) if sort in set(Sort) else Sort.OLDEST)
+    return Filters(**given, sort=Sort(sort) if sort in set(Sort) else otherwise)
 
 
 def filter_query(filters: Filters, site: str, **changes: str) -> dict[str, str]:

@@ -63,6 +63,7 @@ TABLE: dict[tuple[str, str], tuple[str, dict[str, object], int, int, int, int]] 
         303,
         303,
     ),
+    ("/review/verdicts", "GET"): ("/review/verdicts?site=site-a", {}, 303, 404, 200, 200),
     ("/review/history", "GET"): ("/review/history?site=site-a", {}, 303, 404, 200, 200),
     ("/review/numbers", "GET"): ("/review/numbers?site=site-a", {}, 303, 404, 200, 200),
     ("/review/settings", "GET"): ("/review/settings?site=site-a", {}, 303, 403, 403, 200),

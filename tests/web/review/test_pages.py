@@ -55,6 +55,8 @@ def seeded(services: Services) -> Services:
                 reasons=(reason("first-comment"),),
             ),
         )
+    add(services, comment_of(HOSTILE[2], name=HOSTILE[2], scores={"spam": 0.98}, status=Status.REJECTED))
+    add(services, comment_of("Fine words.", scores={"spam": 0.02}, status=Status.APPROVED))
     decided = add(services, comment_of("Decided before.", author_id=JANE))
     site = services.sites.read("site-a")
     services.acts.decide(site, [Item(decided.id, 1)], kind="approve", who="Alice", note="Fine.")
@@ -68,6 +70,9 @@ def paths(services: Services) -> list[str]:
         "/review/?site=site-a&text=nothing-like-it",
         f"/review/c/site-a/{one}",
         f"/review/a/site-a/{MALLORY}",
+        "/review/?site=*",
+        "/review/verdicts?site=site-a",
+        "/review/verdicts?site=*&verdict=approved",
         "/review/history?site=site-a",
         "/review/history?site=site-a&view=acts",
         "/review/numbers?site=site-a",

@@ -32,7 +32,7 @@ export function decideCards(cards, act, note = "") {
     if (!isLeftOut(card)) for (const item of ticked(card)) returns.set(idOf(item), card);
   }
   const backs = new Map([...new Set(returns.values())].map((card) => [card, deck.take(card)]));
-  return inTurn(() => send({ act, note, item: items }, backs));
+  return inTurn(() => send({ act, note, item: items, override: facts.override ?? "" }, backs));
 }
 
 async function send(fields, backs) {

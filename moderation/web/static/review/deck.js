@@ -72,8 +72,9 @@ export function settle() {
 export function showWaiting(waiting) {
   facts.waiting = waiting;
   const number = waiting.toLocaleString("en");
-  headings[0].textContent = headings[0].textContent.replace(/[\d,]+/, number);
   headings[1].textContent = number;
+  if (!headings[0]) return;
+  headings[0].textContent = headings[0].textContent.replace(/[\d,]+/, number);
   document.title = document.title.replace(/[\d,]+/, number);
 }
 

@@ -15,6 +15,7 @@ let again = 0;
 let silent = 0;
 
 export function watch() {
+  if (!facts.events) return; // What the machine decided does not wait, so nobody else is on it.
   listen();
   setInterval(() => mine && claim(mine.card), RENEW_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => (silent < 2 ? look() : document.hidden || ask()));
