@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import hashing
-from model.serving import Model, Thresholds
+from model.serving import Derived, Model, Thresholds
 from model.tables import load_tables, tables_checksum
 
 SCHEMA: Final = 1
@@ -58,7 +58,7 @@ def load_model(directory: Path) -> Model:
     weights.setflags(write=False)
     tables = load_tables()
     tables.setflags(write=False)
-    return Model(manifest["version"], labels, _thresholds(manifest), weights, tables)
+    return Model(manifest["version"], labels, _thresholds(manifest), weights, tables, _derived(manifest))
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -167,6 +167,7 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
         raise TypeError("files")
     _thresholds(manifest)
+    _derived(manifest)
     for label in labels:
         _number(manifest, "bias", label)
         for name in hashing.GROUP_NAMES:
@@ -182,6 +183,16 @@ def _number(holder: Mapping[str, Any], name: str, label: str) -> float:
 
 def _thresholds(manifest: Mapping[str, Any]) -> dict[str, Thresholds]:
     return {label: Thresholds(**_checked_pair(manifest["thresholds"][label])) for label in manifest["labels"]}
+
+
+def _derived(manifest: Mapping[str, Any]) -> dict[str, Derived]:
+    found = manifest.get("derived", {})
+    if not all(of["label"] in manifest["labels"] for of in found.values()):
+        raise ValueError("derived")
+    return {
+        name: Derived(of["label"], _number(found, name, "slope"), _number(found, name, "offset"))
+        for name, of in found.items()
+    }
 
 
 def _checked_pair(pair: Mapping[str, Any]) -> dict[str, float | None]:

@@ -58,6 +58,7 @@ class Corpus:
         folds: int16 (rows), rows left out together.
         links: bool (rows), whether the text has a link.
         languages: Language code of each row.
+        severe: Whether a comment is severely toxic, int8 (rows): 0, 1 or -1 for "does not count".
         facts: One a set.
     """
 
@@ -68,6 +69,7 @@ class Corpus:
     folds: npt.NDArray[np.int16]
     links: npt.NDArray[np.bool_]
     languages: npt.NDArray[np.str_]
+    severe: npt.NDArray[np.int8]
     facts: tuple[Facts, ...]
 
 
@@ -80,6 +82,7 @@ class Entry:
     weight: float
     set_index: int
     fold: int
+    severe: int = UNKNOWN
 
 
 def has_link(text: str) -> bool:
@@ -141,7 +144,8 @@ def _entries(recipe: Recipe, data: Path, folds: dict[str, int], advance: Progres
                 if any(fnmatchcase(row.id, pattern) for pattern in dataset.exclude):
                     continue
                 if labels != (UNKNOWN, UNKNOWN):
-                    yield Entry(row, labels, dataset.weight, index, folds[dataset.fold])
+                    severe = _value(row, (dataset.severe,))
+                    yield Entry(row, labels, dataset.weight, index, folds[dataset.fold], severe)
             read += path.stat().st_size
             advance(read)
 
@@ -162,7 +166,7 @@ def collect(entries: Iterable[Entry], recipe: Recipe, scratch: Path) -> Corpus:
     """Turn entries into a corpus, block by block."""
     tables = load_tables()
     parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
-    columns: list[tuple[int, int, float, int, int, bool, str]] = []
+    columns: list[tuple[int, int, float, int, int, bool, str, int]] = []
     total = 0
     with tempfile.NamedTemporaryFile(dir=scratch, delete=False) as file:
         for block in _blocks(entries):
@@ -179,19 +183,19 @@ def collect(entries: Iterable[Entry], recipe: Recipe, scratch: Path) -> Corpus:
     return _assemble(Rows(np.asarray(mapped), ends, sizes, squares), columns)
 
 
-def _assemble(rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str]]) -> Corpus:
-    spam, toxic, weights, sets, folds, links, languages = zip(*columns, strict=True) if columns else ((),) * 7
+def _assemble(rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str, int]]) -> Corpus:
+    spam, toxic, weights, sets, folds, links, languages, severe = zip(*columns, strict=True) if columns else ((),) * 8
     return Corpus(
         rows,
         {"spam": np.array(spam, np.int8), "toxic": np.array(toxic, np.int8)},
         np.array(weights, np.float64), np.array(sets, np.int16), np.array(folds, np.int16), np.array(links, np.bool_),
-        np.array(languages, np.str_), (),
+        np.array(languages, np.str_), np.array(severe, np.int8), (),
     )  # fmt: skip
 
 
-def _columns(entry: Entry) -> tuple[int, int, float, int, int, bool, str]:
+def _columns(entry: Entry) -> tuple[int, int, float, int, int, bool, str, int]:
     row = entry.row
-    return *entry.labels, entry.weight, entry.set_index, entry.fold, has_link(row.text), row.language
+    return *entry.labels, entry.weight, entry.set_index, entry.fold, has_link(row.text), row.language, entry.severe
 
 
 def _blocks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -104,7 +104,7 @@ def combine(corpus: Corpus, name: str, model: Model, recipe: Recipe) -> Combined
     start = _base_label(model, SCORE_OF_LABEL[name])
     truth = corpus.truth[name]
     rows = np.flatnonzero(truth != UNKNOWN)
-    costs = row_costs(corpus, name, recipe.training)
+    costs = row_costs(corpus, name, recipe.training, truth != UNKNOWN)
     own = _fit(corpus, truth, costs, start.multipliers)
     from_base = _logits(corpus, rows, start.slots.astype(np.float32), start.multipliers)
     unseen = [_unseen(corpus, truth, costs, start.multipliers, turn)[rows] for turn in range(ROUNDS)]

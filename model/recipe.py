@@ -37,6 +37,7 @@ class DataSet:
         fold: Sets of one fold are left out together when scores for unseen sources are needed.
         calibrates: Labels whose probabilities are calibrated on this set.
         solves: Whether its ham takes part in solving the thresholds; sets that are no comments should not.
+        severe: The row's label that the derived score of severe toxicity is calibrated on, or empty.
         exclude: Rows whose id matches one of these patterns (``*`` and ``?``) are left out.
     """
 
@@ -49,6 +50,7 @@ class DataSet:
     calibrates: tuple[str, ...] = ()
     solves: bool = True
     exclude: tuple[str, ...] = ()
+    severe: str = ""
 
 
 def own_labels(names: Iterable[str] = LABELS) -> dict[str, int | tuple[str, ...]]:
@@ -66,6 +68,7 @@ class Promises:
         ham_held: Largest share of ham at or above the review threshold.
         toxic_held: Largest share of comments that toxicity sends to review.
         spam_rate: Share of spam that probabilities are calibrated for.
+        severe_rate: Share of severely toxic comments that the derived score is calibrated for.
     """
 
     ham_rejected: float = 0.005
@@ -73,6 +76,7 @@ class Promises:
     ham_held: float = 0.05
     toxic_held: float = 0.02
     spam_rate: float = 0.2
+    severe_rate: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Training:
         disguised: Share of rows, of spam and ham alike, that are rewritten with disguises.
         text_limit: Code points read of a text in training.
         balance: Whether both classes of a label get equal weight.
+        language_spam: Largest share of spam among the rows of each language, by weight; 1 leaves it as it is.
         grammar: See `Grammar`.
         promises: See `Promises`.
     """
@@ -104,6 +109,7 @@ class Training:
     disguised: float = 0.0
     text_limit: int = 4000
     balance: bool = False
+    language_spam: float = 1.0
     grammar: Grammar = Grammar()
     promises: Promises = Promises()
 
@@ -179,6 +185,7 @@ def _dataset(entry: Any, where: str) -> DataSet:
         solves=_typed(entry, "solves", bool, where, default=True),
         calibrates=_calibrates(entry.get("calibrates", []), where),
         exclude=_patterns(entry.get("exclude", []), where),
+        severe=_typed(entry, "severe", str, where, default=""),
     )  # fmt: skip
 
 
@@ -219,6 +226,9 @@ def _training(table: Any) -> Training:
     epochs = _typed(table, "epochs", int, where, default=start.epochs)
     text_limit = _typed(table, "text_limit", int, where, default=start.text_limit)
     disguised = _typed(table, "disguised", float, where, default=start.disguised)
+    language_spam = _typed(table, "language_spam", float, where, default=start.language_spam)
+    if not 0.0 < language_spam <= 1.0:
+        raise RecipeError(f"language_spam in {where} must lie above 0 and not above 1.")
     if not (1 <= epochs <= 1000 and text_limit >= 1 and 0.0 <= disguised <= 1.0):
         raise RecipeError("[training] needs 1 to 1000 epochs, a text_limit above 0 and disguised between 0 and 1.")
     return Training(
@@ -228,6 +238,7 @@ def _training(table: Any) -> Training:
         disguised=disguised,
         text_limit=text_limit,
         balance=_typed(table, "balance", bool, where, default=start.balance),
+        language_spam=language_spam,
         grammar=Grammar(**_part(table.get("grammar", {}), start.grammar, f"grammar in {where}")),
         promises=Promises(**_part(table.get("promises", {}), start.promises, f"promises in {where}")),
     )

@@ -7,8 +7,8 @@ loading.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,8 @@ class Thresholds:
     reject: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A part of a comment and what it adds to a label's logit.
+class Span(NamedTuple):
+    """A part of a comment and what it adds to a label's logit; a tuple, since ten are made of every comment.
 
     Attributes:
         field: ``content``, ``author`` or ``url``.
@@ -51,8 +50,7 @@ class Span:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class LabelJudgement:
+class LabelJudgement(NamedTuple):
     """One label's calibrated probability in [0, 1], its logit, and the strongest evidence of either sign first."""
 
     probability: float
@@ -93,6 +91,21 @@ class LabelExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A score calibrated on another label's logit: it adds no weights and ranks comments as that label does.
+
+    Attributes:
+        label: The score it follows from.
+        slope: What the label's calibrated logit is multiplied by.
+        offset: Added to that.
+    """
+
+    label: str
+    slope: float
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A linear model over hashed features, calibrated: one column of weights a label.
 
@@ -102,6 +115,7 @@ class Model:
         thresholds: By score name.
         weights: float32, (SLOT_COUNT + 1 + GROUP_COUNT, 2): slots, then the bias, then the groups' multipliers.
         tables: See `model.tables`.
+        derived: Scores that follow from a label's, by name.
     """
 
     version: str
@@ -109,6 +123,7 @@ class Model:
     thresholds: Mapping[str, Thresholds]
     weights: Floats
     tables: npt.NDArray[np.uint32]
+    derived: Mapping[str, Derived] = field(default_factory=dict)
 
     def warm_up(self) -> None:
         """Compile, or load from numba's cache on disk, every kernel that serving calls."""
@@ -131,6 +146,12 @@ class Model:
         logits = score_rows(codes, lengths, self.tables, self.weights)[:, : len(self.labels)]
         scores: npt.NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(logits, -700.0, 700.0)))
         return scores
+
+    def derive(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Return the derived scores, each in [0, 1], that follow from a comment's probabilities by label."""
+        return {
+            name: probability_of(of.slope * logit_of(scores[of.label]) + of.offset) for name, of in self.derived.items()
+        }
 
     def judge(self, text: str, *, author: str = "", url: str = "", limit: int = 5) -> Judgement:
         """Score a comment and say which parts of it moved the scores.
@@ -189,14 +210,20 @@ def probability_of(logit: float) -> float:
     return grown / (1.0 + grown)
 
 
+def logit_of(probability: float) -> float:
+    """Return the logit of a probability; 0 and 1 give the largest that a float tells apart from them."""
+    kept = min(max(probability, 1e-15), 1.0 - 1e-15)
+    return math.log(kept / (1.0 - kept))
+
+
 def _spans(found: list[list[float]], lengths: tuple[int, ...]) -> list[Span]:
-    return [_span(int(start), int(end), gain, lengths) for start, end, gain in found]
-
-
-def _span(start: int, end: int, gain: float, lengths: tuple[int, ...]) -> Span:
-    text, author = lengths[0], lengths[1]
-    if start < text:
-        return Span("content", start, min(end, text), gain)
-    if start < text + author:
-        return Span("author", start - text, min(end - text, author), gain)
-    return Span("url", start - text - author, end - text - author, gain)
+    text, author = lengths[0], lengths[0] + lengths[1]
+    spans = []
+    for start, end, gain in found:
+        if start < text:
+            spans.append(Span("content", int(start), min(int(end), text), gain))
+        elif start < author:
+            spans.append(Span("author", int(start) - text, min(int(end), author) - text, gain))
+        else:
+            spans.append(Span("url", int(start) - author, int(end) - author, gain))
+    return spans

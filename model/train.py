@@ -23,7 +23,7 @@ from model.calibration import fit_platt, rate_weights
 from model.card import write_card
 from model.corpus import UNKNOWN, Corpus, build_corpus, set_files
 from model.dataset import LABELS, SCORE_OF_LABEL
-from model.metrics import summarise
+from model.metrics import auc, summarise
 from model.recipe import Recipe, Training
 from model.serving import Thresholds
 from model.solver import decide, fit_logistic
@@ -34,8 +34,10 @@ ROW_FOLDS: Final = 5
 FOLDS_MIN: Final = 4
 ROWS_MIN: Final = 20
 CLASS_MIN: Final = 2
+DERIVED_MIN: Final = 20
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Report = Callable[[str, int], None]
 
 
@@ -80,7 +82,7 @@ def train(recipe: Recipe, data: Path, output: Path, report: Report = lambda stag
         with ThreadPoolExecutor(len(names)) as pool:
             fits = pool.map(lambda name: fit_label(corpus, name, recipe, report), names)
             fitted = dict(zip(names, fits, strict=True))
-    manifest = describe(recipe, corpus, fitted)
+    manifest = {**describe(recipe, corpus, fitted), "derived": derive(corpus, recipe, fitted)}
     save_model(output, manifest, np.column_stack([fitted[name].slots for name in names]))
     write_card(output)
     return manifest
@@ -105,13 +107,11 @@ def fit_label(corpus: Corpus, name: str, recipe: Recipe, report: Report = lambda
     training = recipe.training
     truth = corpus.truth[name]
     report(f"Fitting {name}", 0)
-    costs = row_costs(corpus, name, training)
-    multipliers = group_multipliers(training)
+    costs = row_costs(corpus, name, training, truth != UNKNOWN)
     state = fit_logistic(
-        corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers,
-        epochs=training.epochs,
-    )  # fmt: skip
-    raw = unseen_logits(corpus, name, (costs, multipliers, state), lambda share: report(f"Fitting {name}", share))
+        corpus.rows, np.maximum(truth, 0), costs, multipliers=group_multipliers(training), epochs=training.epochs
+    )
+    raw = unseen_logits(corpus, name, (training, state), lambda share: report(f"Fitting {name}", share))
     slope, offset = calibrate(corpus, name, recipe, raw)
     unseen = slope * raw + offset
     slots = state[0][: h.SLOT_COUNT].astype(np.float16)
@@ -120,15 +120,31 @@ def fit_label(corpus: Corpus, name: str, recipe: Recipe, report: Report = lambda
     return Fitted(slots, bias, slope, unseen, thresholds, summarise(corpus, name, unseen, thresholds))
 
 
-def row_costs(corpus: Corpus, name: str, training: Training) -> Floats:
+def row_costs(corpus: Corpus, name: str, training: Training, counts: Flags) -> Floats:
     """Return the C of each row for a label; 0 for rows that do not count."""
     truth = corpus.truth[name]
-    costs = np.where(truth == UNKNOWN, 0.0, corpus.weights * training.cost[name])
+    costs = np.where(counts, corpus.weights * training.cost[name], 0.0)
+    if name == "spam" and training.language_spam < 1.0:
+        costs *= _language_shares(corpus, truth, costs, training.language_spam)
     if not training.balance:
         return costs
     halves = [float(costs[truth == value].sum()) for value in (0, 1)]
     whole = sum(halves)
     return np.where(truth == 1, costs * whole / (2.0 * halves[1]), costs * whole / (2.0 * halves[0]))
+
+
+def _language_shares(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, share: float) -> Floats:
+    """Return by what to multiply costs so that spam is at most ``share`` of each language; else languages look guilty.
+
+    Rows that do not say their language stay as they are.
+    """
+    factors = np.ones(truth.size)
+    for language in set(np.unique(corpus.languages)) - {""}:
+        own = corpus.languages == language
+        spam, ham = (float(costs[own & (truth == value)].sum()) for value in (1, 0))
+        if spam > 0.0:
+            factors[own & (truth == 1)] = min(1.0, share / (1.0 - share) * ham / spam)
+    return factors
 
 
 def group_multipliers(training: Training) -> Floats:
@@ -139,7 +155,7 @@ def group_multipliers(training: Training) -> Floats:
 def unseen_logits(
     corpus: Corpus,
     name: str,
-    fit: tuple[Floats, Floats, tuple[npt.NDArray[np.float32], Floats]],
+    fit: tuple[Training, tuple[npt.NDArray[np.float32], Floats]],
     advance: Callable[[int], None] = lambda percent: None,
 ) -> Floats:
     """Return each row's logit from a fit that had not seen its fold; NaN for rows that do not count.
@@ -147,22 +163,22 @@ def unseen_logits(
     Args:
         corpus: All rows.
         name: The label.
-        fit: Costs of the rows, multipliers of the groups, and the solver's result on all rows.
+        fit: The settings, and the solver's result on all rows.
         advance: Told the percentage done.
     """
-    costs, multipliers, state = fit
+    training, state = fit
     truth = corpus.truth[name]
     counts = truth != UNKNOWN
     folds = _folds(corpus, truth)
+    multipliers = group_multipliers(training)
     logits = np.full(truth.size, np.nan)
     present = np.unique(folds[counts])
     for done, fold in enumerate(present, 1):
         left_out = counts & (folds == fold)
-        rest = np.where(left_out, 0.0, costs)
+        rest = row_costs(corpus, name, training, counts & ~left_out)
         weights = fit_logistic(
-            corpus.rows, np.maximum(truth, 0), rest, multipliers=multipliers,
-            epochs=UNLEARN_EPOCHS, state=state,
-        )[0]  # fmt: skip
+            corpus.rows, np.maximum(truth, 0), rest, multipliers=multipliers, epochs=UNLEARN_EPOCHS, state=state
+        )[0]
         rows = np.flatnonzero(left_out)
         logits[rows] = decide(rows, corpus.rows, multipliers, weights)
         advance(100 * done // present.size)
@@ -179,6 +195,19 @@ def _folds(corpus: Corpus, truth: npt.NDArray[np.int8]) -> npt.NDArray[np.int16]
         rows = np.random.default_rng(value).permutation(np.flatnonzero(truth == value))
         folds[rows] = np.arange(rows.size) % ROW_FOLDS
     return folds
+
+
+def derive(corpus: Corpus, recipe: Recipe, fitted: Mapping[str, Fitted]) -> dict[str, dict[str, Any]]:
+    """Return the derived scores: severe toxicity, calibrated on logits of toxicity where rows say it."""
+    rows = corpus.severe != UNKNOWN
+    truth = corpus.severe[rows]
+    if "toxic" not in fitted or min(int((truth == value).sum()) for value in (0, 1)) < DERIVED_MIN:
+        return {}
+    logits = fitted["toxic"].unseen[rows]
+    weights = rate_weights(truth, np.ones(truth.size), recipe.training.promises.severe_rate)
+    slope, offset = fit_platt(logits, truth, weights)
+    area = round(auc(logits[truth == 1], logits[truth == 0]), 4)
+    return {"severe_toxicity": {"label": "toxicity", "slope": slope, "offset": offset, "auc": area}}
 
 
 def calibrate(corpus: Corpus, name: str, recipe: Recipe, raw: Floats) -> tuple[float, float]:

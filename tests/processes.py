@@ -21,10 +21,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def wait_for(condition: Callable[[], Found], *, seconds: float, what: str) -> Found:
-    """Return what ``condition`` returns as soon as that is true."""
-    deadline = time.monotonic() + seconds
+    """Return what ``condition`` returns as soon as that is true; a busy machine gets longer than an idle one."""
+    began, patience = time.monotonic(), 1.0
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"after {seconds} s there is still no {what}"
+        if time.monotonic() > began + seconds * patience:
+            longer = 1.5 * slowdown()
+            assert longer > patience, f"after {seconds * patience:.0f} s there is still no {what}"
+            patience = longer
         time.sleep(0.02)
     return found
 

@@ -122,7 +122,7 @@ def test_goes_on_until_ctrl_c_and_stops_everything(demo: Demo) -> None:
 
     demo.process.send_signal(signal.SIGINT)
 
-    assert demo.process.wait(timeout=30) == 0
+    assert demo.process.wait(timeout=90) == 0
     assert not [pid for pid in demo.pids if is_running(pid)]
     assert list(demo.directory.iterdir()) == []
 
@@ -140,7 +140,7 @@ def test_ctrl_c_while_starting_stops_what_was_started(tmp_path: Path) -> None:
     [service] = wait_for(lambda: children_of(process.pid), seconds=60, what="service")
 
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
 
     assert process.returncode == 130
     assert not is_running(service)
@@ -149,7 +149,7 @@ def test_ctrl_c_while_starting_stops_what_was_started(tmp_path: Path) -> None:
 
 def refusal(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*DEMO, *arguments], capture_output=True, text=True, env=environ(tmp_path), timeout=30, cwd=tmp_path
+        [*DEMO, *arguments], capture_output=True, text=True, env=environ(tmp_path), timeout=90, cwd=tmp_path
     )
 
 
@@ -184,7 +184,7 @@ def test_settings_of_a_real_service_are_not_touched() -> None:
 
 
 def test_help_has_an_example() -> None:
-    done = subprocess.run([*DEMO, "--help"], capture_output=True, text=True, env=dict(os.environ), cwd=ROOT, timeout=30)
+    done = subprocess.run([*DEMO, "--help"], capture_output=True, text=True, env=dict(os.environ), cwd=ROOT, timeout=90)
 
     assert "Example: winnow demo" in done.stdout
 

@@ -14,6 +14,7 @@ TEXT_MAX_BYTES = 65_536  # Google took 20 KB.
 # Which of the classifier's labels an attribute is made of; a classifier that lacks one lacks the attribute.
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "TOXICITY": ("toxicity",),
+    "SEVERE_TOXICITY": ("severe_toxicity",),
     "SPAM": ("spam",),
     "LIKELY_TO_REJECT": ("spam", "toxicity"),
 }

@@ -103,7 +103,8 @@ def batch_analyze(caller: Caller, given: dict[str, Any]) -> Response:
 
 
 def _analysis(caller: Caller, given: dict[str, Any]) -> Analysis:
-    known = attributes_of(services().scorer.model.labels)
+    model = services().scorer.model
+    known = attributes_of([*model.labels, *model.derived])
     return analysis_of(given, known=known, drops_unknown=caller.site.policy.allowed_attributes == "lenient")
 
 
@@ -129,9 +130,8 @@ def _rendered(analysis: Analysis, scored: Scored) -> dict[str, Any]:
 
 def _values(scored: Scored) -> dict[str, float]:
     """Return the value of each attribute that the classifier can score."""
-    return {
-        name: _of_any([scored.scores[label] for label in ATTRIBUTES[name]]) for name in attributes_of(scored.scores)
-    }
+    scores = {**scored.scores, **services().scorer.model.derive(scored.scores)}
+    return {name: _of_any([scores[label] for label in ATTRIBUTES[name]]) for name in attributes_of(scores)}
 
 
 def _of_any(probabilities: list[float]) -> float:
@@ -207,7 +207,8 @@ def _labels(said: dict[str, int]) -> dict[str, int | None] | None:
 
     A comment that is not likely to be rejected is neither spam nor toxic; one that is could be either.
     """
-    spam, toxic = said.get("SPAM"), said.get("TOXICITY", said.get("SEVERE_TOXICITY"))
+    severe = said.get("SEVERE_TOXICITY") or None  # Not severe may still be toxic.
+    spam, toxic = said.get("SPAM"), said.get("TOXICITY", severe)
     if said.get("LIKELY_TO_REJECT") == 0:
         spam, toxic = spam or 0, toxic or 0
     return None if spam is None and toxic is None else {"spam": spam, "toxic": toxic}
