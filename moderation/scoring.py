@@ -20,14 +20,19 @@ from model.serving import Judgement, Model, Span
 from moderation.core.comment import Submission
 from moderation.core.errors import ModelUnavailable
 from moderation.core.policy import Thresholds
-from moderation.core.reasons import Evidence, Reason, reason
+from moderation.core.reasons import KINDS, Evidence, Reason
 
 LOOK_SECONDS = 1.0  # How often a request looks whether another model was promoted.
 EVIDENCE_SPANS = 5  # A moderator reads a few; more would only cost memory.
-WEIGHT_DIGITS = 3
+WEIGHT_SCALE = 1000  # Weights are shown to three digits.
 _VERBS = {
-    "model-spam": ("does not resemble", "somewhat resembles", "resembles"),
-    "model-toxicity": ("does not read like", "could be read as", "reads like"),
+    "spam": ("does not resemble", "somewhat resembles", "resembles"),
+    "toxicity": ("does not read like", "could be read as", "reads like"),
+}
+_REASONS = {  # For each label its reason's code, the label it speaks about, and a sentence for each strength.
+    label: (code, KINDS[code].label, tuple(KINDS[code].detail.format(verb=verb) for verb in verbs))
+    for label, verbs in _VERBS.items()
+    for code in [f"model-{label}"]
 }
 _log = structlog.get_logger(__name__)
 
@@ -151,19 +156,15 @@ def _thresholds(model: Model) -> Mapping[str, Thresholds]:
 
 def _scored(model: Model, submission: Submission, judgement: Judgement, thresholds: Mapping[str, Thresholds]) -> Scored:
     texts = {"content": submission.content, "author": submission.author_name, "url": submission.author_url or ""}
+    scores: dict[str, float] = {}
     reasons = []
     for label, found in judgement.labels.items():
-        code = f"model-{label}"
-        verb = _VERBS[code][_strength(found.probability, thresholds.get(label))]
-        evidence = tuple(_evidence(span, texts[span.field]) for span in found.evidence)
-        reasons.append(reason(code, weight=round(found.logit, WEIGHT_DIGITS), evidence=evidence, verb=verb))
-    return Scored(
-        scores={label: found.probability for label, found in judgement.labels.items()},
-        reasons=tuple(reasons),
-        undone=judgement.undone,
-        model=model.version,
-        thresholds=thresholds,
-    )
+        scores[label] = found.probability
+        code, kind, details = _REASONS[label]
+        detail = details[_strength(found.probability, thresholds.get(label))]
+        evidence = tuple([_evidence(span, texts[span.field]) for span in found.evidence])
+        reasons.append(Reason(code, kind, _rounded(found.logit), detail, evidence))
+    return Scored(scores, tuple(reasons), judgement.undone, model.version, thresholds)
 
 
 def _strength(probability: float, limits: Thresholds | None) -> int:
@@ -174,4 +175,10 @@ def _strength(probability: float, limits: Thresholds | None) -> int:
 
 
 def _evidence(span: Span, text: str) -> Evidence:
-    return Evidence(span.start, span.end, text[span.start : span.end], round(span.weight, WEIGHT_DIGITS), span.field)
+    field, start, end, weight = span
+    return Evidence(start, end, text[start:end], _rounded(weight), field)
+
+
+def _rounded(weight: float) -> float:
+    """Return a weight to three digits; ``round`` to a number of digits takes four times as long, for ten a comment."""
+    return round(weight * WEIGHT_SCALE) / WEIGHT_SCALE

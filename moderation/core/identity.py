@@ -1,7 +1,7 @@
 """Pseudonyms: who wrote a comment, without knowing who that is.
 
-Owns the one function in which a plain e-mail address exists, ``identify``; the address lives in its locals and nowhere
-else. Refuses network look-ups: syntax only, no DNS on the request path.
+Owns the functions in which a plain e-mail address exists, ``identify`` and ``examine``; the address lives in their
+locals and nowhere else. Refuses network look-ups: syntax only, no DNS on the request path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ PSEUDONYM_BYTES = 20  # 160 bits give 32 base32 characters without padding.
 IPV4_PREFIX = 24  # Bits that are kept of an IPv4 address before it is hashed.
 IPV6_PREFIX = 48  # A /48 is what a site is usually given: RFC 6177.
 MASK = "[address removed]"
-_AT = re.compile(r"@|%40|&#|&commat", re.IGNORECASE)
+SHA256_BLOCK_BYTES = 64  # FIPS 180-4, figure 1.
+_INNER_PAD = bytes(number ^ 0x36 for number in range(256))
+_OUTER_PAD = bytes(number ^ 0x5C for number in range(256))
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}")
 _ENTITIES = {"@": ("&commat;",), ".": ("&period;",), "+": ("&plus;",), "_": ("&lowbar;",), "&": ("&amp;",)}
 ADDRESSES_COMPARED = 20  # In one text; at 0.1 ms each.
 _WORD = r"""[^\s<>@,:()\[\]"?=/]"""
@@ -70,6 +74,26 @@ class IdentityKey:
         return f"IdentityKey(id={self.id})"
 
 
+class Hmac:
+    """HMAC-SHA-256 under one key, ready to be used many times: the key is hashed once (RFC 2104, section 4)."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = (key if len(key) <= SHA256_BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(
+            SHA256_BLOCK_BYTES, b"\0"
+        )
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+
+    def digest(self, message: bytes) -> bytes:
+        """Return the 32 bytes of a message."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class Keyring:
     """The active keys, newest first; new writes use the newest, look-ups try all."""
 
@@ -79,8 +103,8 @@ class Keyring:
         if not keys:
             raise ValueError("a keyring needs at least one key")
         self.keys = tuple(sorted(keys, key=lambda key: -key.id))
-        self._author = tuple((key.id, key.derive("author")) for key in self.keys)
-        self._network = self.keys[0].derive("network")
+        self._author = tuple((key.id, Hmac(key.derive("author"))) for key in self.keys)
+        self._network = Hmac(self.keys[0].derive("network"))
 
     @property
     def newest(self) -> IdentityKey:
@@ -94,7 +118,7 @@ class Keyring:
     def author_ids(self, address: str, *, site: str) -> tuple[str, ...]:
         """Return the pseudonyms of a normalised address under every active key, newest first."""
         message = f"{site}\0{address}".encode()
-        return tuple(f"k{number}.{_pseudonym(secret, message)}" for number, secret in self._author)
+        return tuple([f"k{number}.{_pseudonym(keyed, message)}" for number, keyed in self._author])
 
     def network_id(self, ip: str, *, site: str) -> str:
         """Return the pseudonym of the /24 or /48 that ``ip`` lies in.
@@ -102,17 +126,29 @@ class Keyring:
         Raises:
             ValueError: If ``ip`` is not an IP address.
         """
-        address = ipaddress.ip_address(ip)
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        prefix = IPV4_PREFIX if mapped.version == 4 else IPV6_PREFIX
-        bits = mapped.max_prefixlen - prefix
-        network = type(mapped)(int(mapped) >> bits << bits)
-        return _pseudonym(self._network, f"{site}\0{network}/{prefix}".encode())
+        return _pseudonym(self._network, f"{site}\0{_network_of(ip)}".encode())
 
 
-def _pseudonym(secret: bytes, message: bytes) -> str:
-    digest = hmac.digest(secret, message, "sha256")[:PSEUDONYM_BYTES]
-    number = int.from_bytes(digest, "big")
+def check_ip(ip: str) -> None:
+    """Raise ValueError if a text is neither an IPv4 nor an IPv6 address."""
+    if _IPV4.fullmatch(ip) is None:
+        ipaddress.ip_address(ip)
+
+
+def _network_of(ip: str) -> str:
+    """Return the /24 or /48 that an address lies in; the usual form of IPv4 is cut without the library's objects."""
+    plain = _IPV4.fullmatch(ip)
+    if plain is not None:
+        return f"{plain.group(1)}.0/{IPV4_PREFIX}"
+    address = ipaddress.ip_address(ip)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    prefix = IPV4_PREFIX if mapped.version == 4 else IPV6_PREFIX
+    bits = mapped.max_prefixlen - prefix
+    return f"{type(mapped)(int(mapped) >> bits << bits)}/{prefix}"
+
+
+def _pseudonym(keyed: Hmac, message: bytes) -> str:
+    number = int.from_bytes(keyed.digest(message)[:PSEUDONYM_BYTES], "big")
     return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
@@ -152,6 +188,23 @@ def identify(address: str, *, site: str, keyring: Keyring, is_disposable: Callab
 
     Source: RFC 2104 (HMAC), RFC 6531, RFC 5321.
     """
+    typed, valid, facts = _examined(address, is_disposable)
+    ids = keyring.author_ids(f"{_caseless(valid.local_part)}@{facts.domain}", site=site)
+    return Identified(AuthorIdentity(id=ids[0], ids=ids, facts=facts), _masker(typed, valid))
+
+
+def examine(address: str, *, is_disposable: Callable[[str], bool]) -> Identified:
+    """Do as ``identify`` but without pseudonyms, where nothing is stored and no history looked at.
+
+    Raises:
+        InvalidAddress: If the address is malformed.
+    """
+    typed, valid, facts = _examined(address, is_disposable)
+    return Identified(AuthorIdentity(id="", ids=(), facts=facts), _masker(typed, valid))
+
+
+def _examined(address: str, is_disposable: Callable[[str], bool]) -> tuple[str, _Parts, EmailFacts]:
+    """Return an address without the blanks around it, its parts, and what the rules may know of it."""
     typed = address.strip()
     if len(typed) > EMAIL_MAX_LENGTH:  # The library would look through all of it first.
         raise InvalidAddress(_address_fault())
@@ -159,15 +212,8 @@ def identify(address: str, *, site: str, keyring: Keyring, is_disposable: Callab
         valid = _validated(typed)
     except EmailNotValidError:
         raise InvalidAddress(_address_fault()) from None
-    domain = valid.ascii_domain.lower()
-    ids = keyring.author_ids(f"{_caseless(valid.local_part)}@{domain}", site=site)
-    facts = EmailFacts(
-        domain=domain,
-        is_disposable=is_disposable(domain),
-        has_plus_alias="+" in valid.local_part,
-        dots_in_local_part=valid.local_part.count("."),
-    )
-    return Identified(AuthorIdentity(id=ids[0], ids=ids, facts=facts), _masker(typed, valid))
+    domain, local_part = valid.ascii_domain.lower(), valid.local_part
+    return typed, valid, EmailFacts(domain, False, is_disposable(domain), "+" in local_part, local_part.count("."))
 
 
 class _Parts(NamedTuple):
@@ -208,15 +254,22 @@ def _address_fault() -> Fault:
 
 def _caseless(text: str) -> str:
     """Return a form that is equal for texts that differ in case or Unicode form only (Unicode, section 3.13, D145)."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 def _masker(typed: str, valid: _Parts) -> Callable[[str], str]:
     def forget_in(text: str) -> str:
         # Most texts hold no address at all, and building the expression costs more than all the rest of a submission.
-        return _spellings(typed, valid).sub(MASK, text) if _AT.search(text) else text
+        return _spellings(typed, valid).sub(MASK, text) if _may_hold_address(text) else text
 
     return forget_in
+
+
+def _may_hold_address(text: str) -> bool:
+    """Return whether an at sign stands in a text, in any spelling; look-ups, since they cost less than a search."""
+    return "@" in text or "%40" in text or ("&" in text and ("&#" in text or "&commat" in text.lower()))
 
 
 def _spellings(typed: str, valid: _Parts) -> re.Pattern[str]:
@@ -241,7 +294,7 @@ def forget_author(text: str, *, author_id: str, site: str, keyring: Keyring) -> 
 
     The first addresses in it are each turned into pseudonyms and compared; those of other people stay.
     """
-    if not author_id or not _AT.search(text):
+    if not author_id or not _may_hold_address(text):
         return text
     for found in list(dict.fromkeys(_ADDRESS_IN_TEXT.findall(text)))[:ADDRESSES_COMPARED]:
         try:

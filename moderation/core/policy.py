@@ -14,7 +14,7 @@ from typing import Final
 from moderation.core import patterns
 from moderation.core.errors import Fault, InvalidInput, RateLimited
 from moderation.core.patterns import NO_RULES, ListRules
-from moderation.core.reasons import KINDS, Action, Reason
+from moderation.core.reasons import KINDS, SOFT, Action, Reason
 
 LABELS: Final = ("spam", "toxicity")
 SCORE_DIGITS = 4  # A score is rounded before it is compared, so that what is shown is what decided.
@@ -28,6 +28,9 @@ class Thresholds:
 
     review: float | None = None
     reject: float | None = None
+
+
+_NEVER: Final = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +162,15 @@ def sigmoid(value: float) -> float:
 
 def adjusted(scores: Mapping[str, float], reasons: Iterable[Reason]) -> dict[str, float]:
     """Return the model's probabilities after the soft reasons have moved their labels, rounded to four digits."""
-    shift = dict.fromkeys(scores, 0.0)
+    shift: dict[str, float] = {}
     for reason in reasons:
-        if _is_soft(reason) and reason.label in shift:
-            shift[reason.label] += reason.weight
-    return {
-        label: round(sigmoid(logit(p) + shift[label]) if shift[label] else p, SCORE_DIGITS)
-        for label, p in scores.items()
-    }
+        if reason.code in SOFT:
+            shift[reason.label] = shift.get(reason.label, 0.0) + reason.weight
+    return {label: round(_shifted(p, shift.get(label, 0.0)), SCORE_DIGITS) for label, p in scores.items()}
 
 
-def _is_soft(reason: Reason) -> bool:
-    return KINDS[reason.code].action is None and not reason.code.startswith("model-")
+def _shifted(probability: float, logits: float) -> float:
+    return sigmoid(logit(probability) + logits) if logits else probability
 
 
 def action(scores: Mapping[str, float], reasons: Iterable[Reason], thresholds: Mapping[str, Thresholds]) -> Action:
@@ -181,9 +181,16 @@ def action(scores: Mapping[str, float], reasons: Iterable[Reason], thresholds: M
         reasons: What the rules found.
         thresholds: In force; ``reject`` at a score at or above it, else ``review`` likewise.
     """
-    asked = [kind for reason in reasons if (kind := KINDS[reason.code].action) is not None]
-    asked += [_by_score(score, thresholds.get(label, Thresholds())) for label, score in scores.items()]
-    return max(asked, key=lambda one: one.severity, default=Action.APPROVE)
+    worst = Action.APPROVE
+    for reason in reasons:
+        worst = _worse(worst, KINDS[reason.code].action)
+    for label, score in scores.items():
+        worst = _worse(worst, _by_score(score, thresholds.get(label, _NEVER)))
+    return worst
+
+
+def _worse(one: Action, other: Action | None) -> Action:
+    return one if other is None or one.severity >= other.severity else other
 
 
 def _by_score(score: float, limits: Thresholds) -> Action:

@@ -20,7 +20,10 @@ class Action(StrEnum):
     @property
     def severity(self) -> int:
         """Return 0 for approve, 1 for review, 2 for reject."""
-        return ("approve", "review", "reject").index(self.value)
+        return _SEVERITY[self]
+
+
+_SEVERITY = {Action.APPROVE: 0, Action.REVIEW: 1, Action.REJECT: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,10 @@ KINDS: dict[str, Kind] = {
     "model-spam": Kind("spam", "The text {verb} spam."),
     "model-toxicity": Kind("toxicity", "The text {verb} an insult or a threat."),
 }
+
+
+SOFT = frozenset(code for code, kind in KINDS.items() if kind.action is None and not code.startswith("model-"))
+"""The codes that move a score by their weight."""
 
 
 def reason(code: str, *, weight: float | None = None, evidence: tuple[Evidence, ...] = (), **values: object) -> Reason:

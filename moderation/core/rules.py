@@ -62,7 +62,7 @@ def _lists(submission: Submission, plain: str, policy: Policy) -> Iterator[Reaso
 
 
 def _hit(submission: Submission, plain: str, rules: ListRules) -> tuple[Evidence, ...] | None:
-    if rules == NO_RULES:
+    if rules is NO_RULES or rules == NO_RULES:
         return None
     url = submission.author_url or ""
     fields = (("content", plain), ("author", submission.author_name), ("url", url))

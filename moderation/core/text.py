@@ -12,11 +12,9 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from itertools import accumulate
 
 import re2
 
-SHINGLE_WORDS = 4  # Words in a shingle of the near-copy key.
 COPY_MIN_WORDS = 6  # Shorter texts ("Thanks for the great post!") are alike by nature.
 COPY_CHARACTERS = 20_000  # So much of a text makes its near-copy key; the rest would only cost time.
 MARKS_IN_A_ROW = (
@@ -25,6 +23,7 @@ MARKS_IN_A_ROW = (
 _LINK = re.compile(r"(?:https?://|(?<![\w.])www\.)[^\s<>\"'\[\]()]{3,2000}", re.IGNORECASE)
 _HOST_LIKE = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.){1,10}[^\W\d_]{2,24}(?![\w-])")
 _WORD = re.compile(r"\w+")
+_ASCII_WORDS = bytes(ord(ch) if ch.isalnum() or ch == "_" else 32 for ch in map(chr, range(128))).ljust(256)
 _ZERO_WIDTH = dict.fromkeys([0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x180E])
 _REPLACED = _ZERO_WIDTH | dict.fromkeys([0xFDFA, 0xFDFB], " ")  # NFKC would make a sentence of each of the last two.
 _TAG = re.compile(r"<(?:!--|/?([a-zA-Z][a-zA-Z0-9]{0,19})[^<>]*>|[!?][^<>]*>)")
@@ -125,11 +124,15 @@ def copy_key(text: str) -> str | None:
     """
     head = folded(text[:COPY_CHARACTERS])[:COPY_CHARACTERS]
     bare = _LINK.sub(" ", head) if _may_hold_links(head) else head
-    words = [word for word in _WORD.findall(bare) if not word.isdecimal()]
+    words = _encoded_words(bare)
     if len(words) < COPY_MIN_WORDS:
         return None
-    encoded = " ".join(words).encode("utf-8", "surrogatepass")
-    starts = [0, *accumulate(len(word) + 1 for word in encoded.split(b" "))]
-    shingles = zip(starts, starts[SHINGLE_WORDS:], strict=False)
-    hashes = [zlib.crc32(encoded[start : after - 1]) for start, after in shingles]
+    hashes = list(map(zlib.crc32, map(b" ".join, zip(words, words[1:], words[2:], words[3:], strict=False))))
     return f"{min(hashes):08x}{max(hashes):08x}"
+
+
+def _encoded_words(text: str) -> list[bytes]:
+    """Return the words of a text that are not numbers; ASCII is cut several times as fast without an expression."""
+    if text.isascii():
+        return [word for word in text.encode().translate(_ASCII_WORDS).split() if not word.isdigit()]
+    return [word.encode("utf-8", "surrogatepass") for word in _WORD.findall(text) if not word.isdecimal()]

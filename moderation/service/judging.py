@@ -26,6 +26,7 @@ class Judge:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
+        self._last: tuple[Policy | None, object, dict[str, Thresholds]] = (None, None, {})
 
     def thresholds(self) -> Mapping[str, Thresholds]:
         """Return the model's own thresholds."""
@@ -38,7 +39,7 @@ class Judge:
             scored = self._scorer.score(submission)
         except Exception as error:  # Whatever breaks in the classifier, a person decides instead.
             _log_unscored(error)
-        return _verdict(submission, context, policy, scored)
+        return self._verdict(submission, context, policy, scored)
 
     def verdicts(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict]:
         """Return the verdicts on a batch, without what the store knows about authors and copies."""
@@ -48,22 +49,29 @@ class Judge:
         except Exception as error:  # As above.
             _log_unscored(error)
         context = Context()
-        return [_verdict(one, context, policy, found) for one, found in zip(submissions, scored, strict=True)]
+        return [self._verdict(one, context, policy, found) for one, found in zip(submissions, scored, strict=True)]
+
+    def _verdict(self, submission: Submission, context: Context, policy: Policy, scored: Scored | None) -> Verdict:
+        plain = plain_text(submission.content, submission.content_type)
+        found = rules.evaluate(submission, plain, context, policy)
+        if scored is None:
+            found = (*found, reason("unscored"))
+            return _assembled({}, found, self._effective(policy, {}), None)
+        found = (*found, *rules.obfuscation(scored.undone), *scored.reasons)
+        return _assembled(scored.scores, found, self._effective(policy, scored.thresholds), scored.model)
+
+    def _effective(self, policy: Policy, own: Mapping[str, Thresholds]) -> Mapping[str, Thresholds]:
+        """Return the thresholds in force; those of the last policy are kept, since requests come in runs."""
+        last_policy, last_own, found = self._last
+        if last_policy is not policy or last_own is not own:
+            found = policy.effective(own)
+            self._last = (policy, own, found)
+        return found
 
 
 def _log_unscored(error: Exception) -> None:
     level = _log.warning if isinstance(error, ModelUnavailable) else _log.exception
     level("unscored", error=type(error).__name__)
-
-
-def _verdict(submission: Submission, context: Context, policy: Policy, scored: Scored | None) -> Verdict:
-    plain = plain_text(submission.content, submission.content_type)
-    found = rules.evaluate(submission, plain, context, policy)
-    if scored is None:
-        found = (*found, reason("unscored"))
-        return _assembled({}, found, policy.effective({}), None)
-    found = (*found, *rules.obfuscation(scored.undone), *scored.reasons)
-    return _assembled(scored.scores, found, policy.effective(scored.thresholds), scored.model)
 
 
 def _assembled(

@@ -83,6 +83,6 @@ def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, st
 def check(services: Services, caller: Caller, *, read: Callable[[], bytes]) -> Answer:
     """Return verdicts and store nothing; ``caller`` and ``read`` as for ``submit``."""
     site = services.sites.refreshed(caller).site
-    submissions = parse_batch(read(), site=site, keyring=services.keyring)
+    submissions = parse_batch(read(), site=site)
     verdicts = services.submissions.check(site, submissions)
     return Answer(HTTPStatus.OK.value, to_json({"verdicts": [verdict_answer(one) for one in verdicts]}), {})

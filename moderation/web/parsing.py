@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from disposable_email_domains import blocklist
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from moderation.core.comment import ANONYMOUS, Idempotency, Submission
 from moderation.core.errors import Fault, InvalidInput, MalformedBody
-from moderation.core.identity import Identified, InvalidAddress, Keyring, identify, public_name
+from moderation.core.identity import Identified, InvalidAddress, Keyring, check_ip, examine, identify, public_name
 from moderation.core.site import Site
 from moderation.web.schemas import CheckIn, SubmissionIn
 
@@ -49,6 +49,8 @@ _FORMATS = {
 }
 
 M = TypeVar("M", bound=BaseModel)
+Identify = Callable[[str], Identified]
+Network = Callable[[str], str | None]
 
 
 def is_disposable(domain: str) -> bool:
@@ -103,11 +105,11 @@ def parse_submission(body: bytes, *, site: Site, keyring: Keyring) -> Submission
         invalid = _invalid(error)
         if isinstance(invalid, MalformedBody):
             raise invalid from None
-        raise InvalidInput(str(invalid), [*invalid.faults, *_raw_faults(body, site, keyring)]) from None
+        raise InvalidInput(str(invalid), [*invalid.faults, *_raw_faults(body, site)]) from None
     return submission_of(given, site=site, keyring=keyring)
 
 
-def _raw_faults(body: bytes, site: Site, keyring: Keyring) -> list[Fault]:
+def _raw_faults(body: bytes, site: Site) -> list[Fault]:
     """Return what is wrong with address and network in a body that has other faults too."""
     faults: list[Fault] = []
     try:
@@ -117,13 +119,13 @@ def _raw_faults(body: bytes, site: Site, keyring: Keyring) -> list[Fault]:
     if isinstance(given, dict):
         address, ip = given.get("author_email"), given.get("user_ip")
         if address is None or isinstance(address, str):
-            _identified(address, site, keyring, faults)
-        _network_id(ip if isinstance(ip, str) else None, site, keyring, faults)
+            _identified(address, site, _examined, faults)
+        _network_id(ip if isinstance(ip, str) else None, _checked_ip, faults)
     return faults
 
 
-def parse_batch(body: bytes, *, site: Site, keyring: Keyring) -> list[Submission]:
-    """Return the submissions of a batch.
+def parse_batch(body: bytes, *, site: Site) -> list[Submission]:
+    """Return the submissions of a batch, without pseudonyms: nothing of them is stored.
 
     Raises:
         MalformedBody, InvalidInput: As ``parse_submission``, with pointers into the batch.
@@ -131,7 +133,7 @@ def parse_batch(body: bytes, *, site: Site, keyring: Keyring) -> list[Submission
     submissions, faults = [], []
     for index, given in enumerate(parse_body(CheckIn, body).comments):
         try:
-            submissions.append(submission_of(given, site=site, keyring=keyring))
+            submissions.append(_submission(given, site, _examined, _checked_ip))
         except InvalidInput as error:
             faults += [Fault(f"/comments/{index}{one.pointer}", one.code, one.detail) for one in error.faults]
     if faults:
@@ -145,9 +147,13 @@ def submission_of(given: SubmissionIn, *, site: Site, keyring: Keyring) -> Submi
     Raises:
         InvalidInput: If the address or the network is malformed, or the address is missing.
     """
+    return _submission(given, site, *_naming(site, keyring))
+
+
+def _submission(given: SubmissionIn, site: Site, identified_by: Identify, network_by: Network) -> Submission:
     faults: list[Fault] = []
-    identified = _identified(given.author_email, site, keyring, faults)
-    ip_id = _network_id(given.user_ip, site, keyring, faults)
+    identified = _identified(given.author_email, site, identified_by, faults)
+    ip_id = _network_id(given.user_ip, network_by, faults)
     if faults:
         raise InvalidInput("The request has invalid fields.", faults)
     forget = identified.forget_in if identified else str
@@ -169,25 +175,41 @@ def submission_of(given: SubmissionIn, *, site: Site, keyring: Keyring) -> Submi
     )
 
 
-def _identified(address: str | None, site: Site, keyring: Keyring, faults: list[Fault]) -> Identified | None:
+def _naming(site: Site, keyring: Keyring) -> tuple[Identify, Network]:
+    """Return what turns addresses of people and of networks into a site's pseudonyms."""
+    return (
+        lambda address: identify(address, site=site.name, keyring=keyring, is_disposable=is_disposable),
+        lambda ip: keyring.network_id(ip, site=site.name),
+    )
+
+
+def _examined(address: str) -> Identified:
+    return examine(address, is_disposable=is_disposable)
+
+
+def _checked_ip(ip: str) -> None:
+    check_ip(ip)
+
+
+def _identified(address: str | None, site: Site, named_by: Identify, faults: list[Fault]) -> Identified | None:
     """Return what is left of an address, or add what is wrong with it to ``faults``."""
     if not address or not address.strip():
         if site.policy.email_required:
             faults.append(Fault("/author_email", "required", "This field is required; the address is never published."))
         return None
     try:
-        return identify(address, site=site.name, keyring=keyring, is_disposable=is_disposable)
+        return named_by(address)
     except InvalidAddress as error:
         faults.append(error.fault)
         return None
 
 
-def _network_id(ip: str | None, site: Site, keyring: Keyring, faults: list[Fault]) -> str | None:
+def _network_id(ip: str | None, named_by: Network, faults: list[Fault]) -> str | None:
     """Return the pseudonym of a network, or add what is wrong with the address to ``faults``."""
     if not ip:
         return None
     try:
-        return keyring.network_id(ip, site=site.name)
+        return named_by(ip)
     except ValueError:
         faults.append(Fault("/user_ip", "invalid-ip", "This is neither an IPv4 nor an IPv6 address."))
         return None

@@ -1,13 +1,18 @@
-"""Plain addresses take a short way through validation; it must say what the library says."""
+"""Plain addresses, of people and of networks, take a short way; it must say what the library says."""
 
 from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+from dataclasses import replace
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moderation.core.identity import IdentityKey, InvalidAddress, Keyring, identify
+from moderation.core.identity import Hmac, IdentityKey, InvalidAddress, Keyring, check_ip, examine, identify
 
 KEYRING = Keyring([IdentityKey(1, b"k" * 32)])
 LOCAL = st.text("abzAZ09.!#$%&'*+/=?^_`{|}~-@\" (\\ö", max_size=70)
@@ -48,3 +53,60 @@ def test_short_way_agrees_with_the_library(local: str, domain: str) -> None:
     again = identify(expected.normalized, site="site-a", keyring=KEYRING, is_disposable=lambda _: False)
     assert found.identity.id == again.identity.id
     assert expected.normalized not in found.forget_in(f"write to {expected.normalized} now")
+
+
+@given(st.binary(min_size=1, max_size=200), st.binary(max_size=200))
+@example(b"k" * 64, b"")
+@example(b"k" * 65, b"")
+def test_prepared_hmac_agrees_with_the_library(key: bytes, message: bytes) -> None:
+    assert Hmac(key).digest(message) == hmac.digest(key, message, "sha256")
+
+
+@given(
+    st.one_of(
+        st.ip_addresses().map(str),
+        st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2,4}[ \n]?", fullmatch=True),
+        st.text("0123456789.:abcf%/ \u0661", max_size=20),
+    )
+)
+@example("192.0.2.1")
+@example("192.0.2.01")
+@example("192.0.2.256")
+@example("192.0.2.1\n")
+@example("::ffff:192.0.2.1")
+@example("1\u0661.2.3.4")
+def test_networks_are_those_of_the_library(typed: str) -> None:
+    try:
+        address = ipaddress.ip_address(typed)
+    except ValueError:
+        with pytest.raises(ValueError, match="does not appear"):
+            KEYRING.network_id(typed, site="site-a")
+        with pytest.raises(ValueError, match="does not appear"):
+            check_ip(typed)
+        return
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    network = ipaddress.ip_network((mapped, 24 if mapped.version == 4 else 48), strict=False)
+    secret = KEYRING.newest.derive("network")
+
+    check_ip(typed)
+
+    digest = hmac.digest(secret, f"site-a\0{network}".encode(), "sha256")[:20]
+    assert KEYRING.network_id(typed, site="site-a") == base64.b32encode(digest).decode().lower()
+
+
+@given(LOCAL, DOMAIN)
+@example("Mallory+x", "Mail.Example.ORG")
+@example("mallory", "nowhere")
+def test_examining_finds_what_identifying_does_but_the_pseudonyms(local: str, domain: str) -> None:
+    typed = f"{local}@{domain}"
+    try:
+        full = identify(typed, site="site-a", keyring=KEYRING, is_disposable=lambda _: True)
+    except InvalidAddress:
+        with pytest.raises(InvalidAddress):
+            examine(typed, is_disposable=lambda _: True)
+        return
+
+    found = examine(typed, is_disposable=lambda _: True)
+
+    assert found.identity == replace(full.identity, id="", ids=())
+    assert found.forget_in(f"I am {typed.strip()}") == full.forget_in(f"I am {typed.strip()}")
