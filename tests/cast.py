@@ -10,7 +10,7 @@ from moderation.core.comment import ANONYMOUS, Submission
 from moderation.core.identity import identify
 from moderation.core.site import Site
 from moderation.service.services import Services
-from moderation.store.topology import open_client
+from moderation.store.connection import Connection
 from moderation.web.parsing import is_disposable
 
 PAGE = "https://news.example/a/42"
@@ -44,7 +44,8 @@ def everything_in(url: str) -> dict[str, Any]:
         "set": lambda pipe, key: pipe.smembers(key),
         "stream": lambda pipe, key: pipe.xrange(key),
     }
-    with closing(open_client(url)) as client:
+    with closing(Connection(url, read_seconds=10.0)) as connection:
+        client = connection.client
         keys = sorted(client.scan_iter(count=1000))
         kinds = client.pipeline(transaction=False)
         for key in keys:

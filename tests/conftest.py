@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from moderation.config import Settings
+from moderation.store.connection import Connection
 from moderation.store.embedded import running_store
-from moderation.store.topology import close_client, open_client
 from tests import topologies
 
 CHROMIUM = "/usr/bin/chromium"
@@ -54,9 +55,8 @@ def _session_store(_store_settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def store_url(_session_store: str) -> str:
     """Give the URL of the embedded store, empty."""
-    client = open_client(_session_store, read_seconds=10.0)
-    client.flushall()
-    close_client(client)
+    with closing(Connection(_session_store, read_seconds=10.0)) as connection:
+        connection.client.flushall()
     return _session_store
 
 

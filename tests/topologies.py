@@ -180,7 +180,7 @@ def _is_synced(node: Node) -> bool:
 
 @dataclass
 class Watched:
-    """A primary, a replica, and three sentinels that watch them."""
+    """A primary, its replicas, and three sentinels that watch them."""
 
     nodes: list[Node]
     sentinels: list[int]
@@ -198,18 +198,20 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(directory: Path, **extra: str) -> Iterator[Watched]:
-    """Run a watched pair while the block lasts; ``extra`` are directives with ``_`` for ``-``."""
-    ports = free_ports(5)
+def watched(directory: Path, *, replicas: int = 1, **extra: str) -> Iterator[Watched]:
+    """Run a watched primary while the block lasts; ``extra`` are directives with ``_`` for ``-``."""
+    ports = free_ports(4 + replicas)
     directives = {name.replace("_", "-"): value for name, value in extra.items()}
-    nodes = [Node(directory / f"node-{number}", port, dict(directives)) for number, port in enumerate(ports[:2])]
-    made = Watched(nodes, ports[2:])
+    nodes = [Node(directory / f"node-{number}", port, directives) for number, port in enumerate(ports[3:])]
+    made = Watched(nodes, ports[:3])
+    first, *others = nodes
     with _running(nodes), contextlib.ExitStack() as stack:
-        nodes[1].ask("REPLICAOF", LOCAL, nodes[0].port)
-        wait_for(lambda: _is_synced(nodes[1]), seconds=JOIN_SECONDS, what="replica in step")
+        for node in others:
+            node.ask("REPLICAOF", LOCAL, first.port)
+        wait_for(lambda: all(_is_synced(node) for node in others), seconds=JOIN_SECONDS, what="replica in step")
         for port in made.sentinels:
-            stack.enter_context(_sentinel(directory / f"sentinel-{port}", port, nodes[0].port))
-        wait_for(lambda: all(_sees_all(port) for port in made.sentinels), seconds=JOIN_SECONDS, what="sentinels")
+            stack.enter_context(_sentinel(directory / f"sentinel-{port}", port, first.port))
+        wait_for(lambda: all(_sees(port, replicas) for port in made.sentinels), seconds=JOIN_SECONDS, what="sentinels")
         yield made
 
 
@@ -234,13 +236,13 @@ def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
         process.wait(10)
 
 
-def _sees_all(port: int) -> bool:
+def _sees(port: int, replicas: int) -> bool:
     try:
         with redis.Redis(LOCAL, port, decode_responses=True) as client:
             facts = client.sentinel_masters()[NAME]
     except redis.exceptions.RedisError:
         return False
-    return bool(facts["num-other-sentinels"] == 2 and facts["num-slaves"] == 1)
+    return bool(facts["num-other-sentinels"] == 2 and facts["num-slaves"] == replicas)
 
 
 @contextlib.contextmanager

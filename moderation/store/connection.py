@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ import structlog
 
 from moderation.core.errors import StoreUnavailable
 from moderation.store.lanes import Argument, Script
-from moderation.store.topology import READ_SECONDS, Scripts, close_client, open_client, scripts_of
+from moderation.store.topology import READ_SECONDS, Scripts, close_client, opener, scripts_of
 
 TRIPPED_SECONDS = 0.5  # How long the breaker answers for the store after it failed.
 FAILURES_TO_TRIP = 3
+OPENINGS = 10  # Of a cluster on a busy machine, for those who can wait; each is given OPEN_SECONDS.
 SAID_SECONDS = 5.0  # A store that comes and goes is not said to do so more often than this.
 SCRIPTS = Path(__file__).parent / "scripts"
 RETRY_AFTER_SECONDS = 1
@@ -100,7 +102,7 @@ class Connection:
 
     def __init__(self, url: str, *, read_seconds: float = READ_SECONDS) -> None:
         self.url = url
-        self._read_seconds = read_seconds
+        self._open = opener(url, read_seconds=read_seconds)
         self._breaker = Breaker()
         self._scripts: dict[str, Script] = {}
 
@@ -111,6 +113,9 @@ class Connection:
         Raises:
             StoreUnavailable: If the store is a cluster of which no node answers.
         """
+        for _ in range(OPENINGS - 1):  # Start-up and commands have the time that a request has not.
+            with suppress(redis.exceptions.TimeoutError):
+                return self._client
         try:
             return self._client
         except redis.exceptions.TimeoutError as error:
@@ -118,7 +123,7 @@ class Connection:
 
     @cached_property
     def _client(self) -> redis.Redis:
-        return open_client(self.url, read_seconds=self._read_seconds)
+        return self._open()
 
     @cached_property
     def _lanes(self) -> Scripts:

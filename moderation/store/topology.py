@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, cast
 
 import redis
@@ -65,40 +65,46 @@ class ClusterScripts:
         """Do nothing: the connections are the client's."""
 
 
-def open_client(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
-    """Return a client for a store; only a cluster's sends something before its first command.
+def opener(url: str, *, read_seconds: float = READ_SECONDS) -> Callable[[], redis.Redis]:
+    """Return what gives a client for a store; only a cluster's sends something before its first command.
 
-    A cluster's client is no ``redis.Redis``, but speaks the same commands.
-
-    Raises:
-        redis.exceptions.TimeoutError: If no node of a cluster answers.
+    A cluster's client is no ``redis.Redis``, but speaks the same commands. What is returned raises
+    ``redis.exceptions.TimeoutError`` when no node of a cluster has answered yet; calling it again goes on waiting.
     """
     address = parse_address(url)
     if address is None:
-        return _open_server(url, read_seconds)
+        return partial(_open_server, url, read_seconds)
     if address.kind is Kind.SENTINEL:
-        return _open_watched(address, read_seconds)
-    return cast("redis.Redis", _open_cluster(address, read_seconds))
+        return partial(_open_watched, address, read_seconds)
+    return _ClusterOpener(address, read_seconds)
 
 
-def _open_cluster(address: Address, read_seconds: float) -> RedisCluster:
-    nodes = [ClusterNode(host, port) for host, port in address.hosts]  # type: ignore[no-untyped-call]
-    made: list[RedisCluster] = []
+class _ClusterOpener:
+    """Finds the nodes of a cluster in the background, so that no request waits for all of them."""
 
-    def make() -> None:
+    def __init__(self, address: Address, read_seconds: float) -> None:
+        self._address = address
+        self._read_seconds = read_seconds
+        self._made: list[redis.Redis] = []
+        self._opening = Refresh(self._make, patience_seconds=OPEN_SECONDS)
+
+    def __call__(self) -> redis.Redis:
+        self._opening()
+        try:
+            return self._made.pop()
+        except IndexError:
+            raise redis.exceptions.TimeoutError("No node of the cluster answers.") from self._opening.error
+
+    def _make(self) -> None:
+        nodes = [ClusterNode(host, port) for host, port in self._address.hosts]  # type: ignore[no-untyped-call]
         cluster = RedisCluster(
             startup_nodes=nodes,
             require_full_coverage=False,  # Sites on the other nodes go on while one node's are away.
             retry=Retry(NoBackoff(), 0),
-            **_limits(address, read_seconds),
+            **_limits(self._address, self._read_seconds),
         )
         cluster.nodes_manager.initialize = Refresh(cluster.nodes_manager.initialize)  # type: ignore[method-assign]
-        made.append(cluster)
-
-    Refresh(make, patience_seconds=OPEN_SECONDS)()
-    if not made:
-        raise redis.exceptions.TimeoutError("No node of the cluster answers.")
-    return made[0]
+        self._made.append(cast("redis.Redis", cluster))
 
 
 class Refresh:
@@ -112,6 +118,7 @@ class Refresh:
         self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self.error: Exception | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """Begin unless somebody has begun already, and return when it is done, or when patience ends."""
@@ -123,9 +130,11 @@ class Refresh:
         thread.join(self._patience_seconds)
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # The error that made a refresh necessary is raised all the same, and the next request asks again.
-        with suppress(redis.exceptions.RedisError, redis.exceptions.RedisClusterException):
+        try:
             self._ask(*args, **kwargs)
+        except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as error:
+            # What made a refresh necessary is raised by whoever met it, and the next request asks again.
+            self.error = error
 
 
 def _open_server(url: str, read_seconds: float) -> redis.Redis:

@@ -113,7 +113,9 @@ class Client:
 class Load:
     """Runs the clients until told to stop, then lets each finish what it began."""
 
-    def __init__(self, port: int, key: str, *, clients: int = CLIENTS, pace_seconds: float = 0.0) -> None:
+    def __init__(
+        self, port: int, key: str, *, clients: int = CLIENTS, pace_seconds: float = 0.0, other_port: int | None = None
+    ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
@@ -121,8 +123,9 @@ class Load:
             key: The site's.
             clients: How many at once.
             pace_seconds: Pause of each client between two operations, for runs that last.
+            other_port: Where every second client sends its requests, if there is a second host.
         """
-        self._port = port
+        self._ports = (port, other_port or port)
         self._key = key
         self._pace_seconds = pace_seconds
         self._stop = threading.Event()
@@ -167,7 +170,7 @@ class Load:
 
     def _run(self, number: int) -> None:
         rng = random.Random(number)
-        client = Client(self._port, self._key)
+        client = Client(self._ports[number % 2], self._key)
         mine: list[Operation] = []
         try:
             while not self._stop.is_set():
