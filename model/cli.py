@@ -173,10 +173,12 @@ def _train_labels(
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where rows go.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Processes to score with.")
+@click.option("--dask", "scheduler", metavar="ADDRESS", help="Score on all of this Dask cluster.")
 @_model_option
 @_data_dir
 @_json
-def score(file: Path, output: Path, directory: Path | None, data_dir: Path, as_json: bool) -> None:
+def score(file: Path, output: Path, directory: Path | None, data_dir: Path, as_json: bool, **spread: Any) -> None:
     """Score the rows of FILE (JSON Lines, plain or gzip) and write each with its scores.
 
     \b
@@ -184,15 +186,29 @@ def score(file: Path, output: Path, directory: Path | None, data_dir: Path, as_j
       winnow model score comments.jsonl.gz --output scored.jsonl
     """
     from model.artifact import load_model
-    from model.scorefile import score_file
 
-    model = load_model(_chosen(directory, data_dir))
+    chosen = _chosen(directory, data_dir)
+    model = load_model(chosen)
     with _bar(f"Scoring {file.name}") as advance:
-        rows = score_file(model, file, output, advance)
+        rows = _score(model, chosen, (file, output, advance), **spread)
     if as_json:
         _print({"rows": rows, "model": model.version, "output": str(output)})
         return
     click.echo(f"Scored {rows:,} rows with {model.version} into {output}.")
+
+
+def _score(model: Any, directory: Path, places: Any, *, jobs: int, scheduler: str | None) -> int:
+    from model.scorefile import score_file
+
+    if jobs == 1 and scheduler is None:
+        return score_file(model, *places)
+    from model.spread import ClusterAway, on_dask, score_file_spread
+
+    try:
+        with on_dask(scheduler):
+            return score_file_spread(model, directory, *places, jobs=-1 if scheduler else jobs)
+    except ClusterAway as error:
+        raise BadInput(str(error)) from error
 
 
 @cli.command()

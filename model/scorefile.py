@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from model.serving import Model, Thresholds
 
 BLOCK_ROWS: Final = 1000
 Progress = Callable[[int], None]
+Line = tuple[int, str]
 Located = tuple[dict[str, Any], Row]
 
 
@@ -25,22 +26,51 @@ def score_file(model: Model, source: Path, target: Path, advance: Progress = lam
     Raises:
         DatasetError: The file cannot be read or a row does not parse.
     """
+    return write_blocks((score_lines(model, source, lines) for lines in raw_blocks(source)), target, advance)
+
+
+def score_lines(model: Model, source: Path, lines: list[Line]) -> str:
+    """Return the lines of a block with their scores, as they stand in the output.
+
+    Raises:
+        DatasetError: A row does not parse.
+    """
+    block = [_located(line, source, number) for number, line in lines]
+    parts: list[str] = []
+    for (value, _), scores in zip(block, _scores(model, block), strict=True):
+        named = dict(zip(model.labels, (round(float(score), 6) for score in scores), strict=True))
+        parts.append(json.dumps({**value, "scores": named}, ensure_ascii=False) + "\n")
+    return "".join(parts)
+
+
+def write_blocks(blocks: Iterable[str], target: Path, advance: Progress) -> int:
+    """Write blocks of lines in their order; return how many lines. The target appears only when all went well."""
     count = 0
     with tempfile.NamedTemporaryFile("w", dir=target.absolute().parent, delete=False, encoding="utf-8") as file:
         staged = Path(file.name)
         try:
-            for block in _blocks(source):
-                for (value, _), scores in zip(block, _scores(model, block), strict=True):
-                    named = dict(zip(model.labels, (round(float(score), 6) for score in scores), strict=True))
-                    file.write(json.dumps({**value, "scores": named}, ensure_ascii=False) + "\n")
-                count += len(block)
-                advance(len(block))
+            for block in blocks:
+                file.write(block)
+                rows = block.count("\n")  # JSON keeps the line breaks of texts escaped.
+                count += rows
+                advance(rows)
         except BaseException:
             staged.unlink()
             raise
     staged.chmod(0o644)
     staged.rename(target)
     return count
+
+
+def raw_blocks(source: Path) -> Iterator[list[Line]]:
+    """Yield the numbered lines of a file, so many at once.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
+    lines = numbered_lines(source)
+    while block := list(islice(lines, BLOCK_ROWS)):
+        yield block
 
 
 def compare_models(models: tuple[Model, Model], source: Path, advance: Progress = lambda count: None) -> dict[str, Any]:
@@ -83,9 +113,8 @@ def _scores(model: Model, block: list[Located]) -> npt.NDArray[np.float64]:
 
 
 def _blocks(source: Path) -> Iterator[list[Located]]:
-    lines = numbered_lines(source)
-    while block := [_located(line, source, number) for number, line in islice(lines, BLOCK_ROWS)]:
-        yield block
+    for lines in raw_blocks(source):
+        yield [_located(line, source, number) for number, line in lines]
 
 
 def _located(line: str, source: Path, number: int) -> Located:
