@@ -15,7 +15,7 @@ from model.roughen import roughen, tidy
 from model.writer import BUILT_IN, Writer
 
 MANY = 20_000
-LANGUAGES = set("en de fr es pt it ru nl pl tr ja zh ko ar ca cs da fa fi hi hu id nb ro sk sv uk vi".split())
+LANGUAGES = set("en de fr es pt it ru nl pl tr ja zh ko ar ca cs da fa fi hi hr hu id nb ro sk sv uk vi".split())
 
 
 @pytest.fixture(scope="module")
