@@ -6,14 +6,16 @@ hostile comments ships and lays out as quickly as one of short ones.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from moderation.core.comment import AuthorRecord, Comment, Status, Verdict
+from moderation.core.policy import Thresholds
 from moderation.core.reasons import KINDS, Reason
 from moderation.core.text import links, plain_text
 from moderation.service.copies import PLACES
@@ -21,6 +23,7 @@ from moderation.service.desk import Card
 from moderation.store.reviews import Note
 from moderation.web.auth import services
 from moderation.web.review import marks, times
+from moderation.web.review.gate import bp
 from moderation.web.review.marks import Shown, Stretch
 from moderation.web.review.texts import count, say
 
@@ -36,6 +39,7 @@ LINKS_SHOWN = 5
 REASONS_SHOWN = 6
 TELLING_SCORE = 0.1  # Below it a label is out of the question.
 _SCORE_WORDS = (0.1, 0.35, 0.65, 0.9)
+_OUR_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 Limited = tuple[str, tuple[tuple[str, int], ...]]  # A card's site, and as many of its members as the page shows.
 
 
@@ -83,6 +87,7 @@ class CardView:
     author: AuthorRecord
     holder: str
     notes: tuple[Note, ...]
+    parent: Comment | None = None
     copies: tuple[CopyView, ...] = ()
     copies_about: str = ""
 
@@ -99,11 +104,15 @@ class Surroundings:
     authors: Mapping[str, AuthorRecord]
     holders: Mapping[str, str]
     notes: Mapping[str, list[Note]]
+    parents: Mapping[tuple[str, str], Comment] = field(default_factory=dict)
 
     def with_those_of(self, other: Surroundings) -> Surroundings:
         """Return these and those of another site; author ids differ between sites, even of one person."""
         return Surroundings(
-            {**self.authors, **other.authors}, {**self.holders, **other.holders}, {**self.notes, **other.notes}
+            {**self.authors, **other.authors},
+            {**self.holders, **other.holders},
+            {**self.notes, **other.notes},
+            {**self.parents, **other.parents},
         )
 
 
@@ -116,7 +125,15 @@ def surroundings(site: str, comments: Sequence[Comment], *, me: str) -> Surround
         authors=services().reviews.authors(site, author_ids),
         holders={one: name for one, name in holders.items() if name != me},
         notes=services().reviews.notes(site, comment_ids=ids, author_ids=author_ids),
+        parents=_parents(site, comments),
     )
+
+
+def _parents(site: str, comments: Sequence[Comment]) -> dict[tuple[str, str], Comment]:
+    """Return the comments that some are replies to, where the website named them by our ids."""
+    named = {one.parent_id for one in comments if one.parent_id and _OUR_ID.fullmatch(one.parent_id)}
+    found = services().comments.get_many(site, sorted(named)) if named else []
+    return {(site, one.id): one for one in found}
 
 
 def is_waiting(comment: Comment) -> bool:
@@ -184,7 +201,8 @@ def card_view(
         links=tuple(one[:200] for one in hidden_links[:LINKS_SHOWN]),
         place=place(comment.permalink),
         scores=score_views(comment.verdict),
-        reasons=reason_views(reasons),
+        reasons=reason_views(comment.verdict),
+        parent=around.parents.get((comment.site, comment.parent_id or "")),
         author=around.authors.get(comment.author_id, AuthorRecord()),
         holder=around.holders.get(comment.id, ""),
         notes=tuple(sorted(notes, key=lambda note: note.at)),
@@ -195,6 +213,11 @@ def plain_name(comment: Comment) -> str:
     """Return the author's name for labels and titles: short, without characters that reorder or hide."""
     kept = "".join(one for one in comment.author_name[:60] if one.isprintable())
     return kept.strip() or say("card.name-missing")
+
+
+@bp.context_processor
+def _template_words() -> dict[str, object]:
+    return {"snippet": snippet, "plain_name": plain_name}
 
 
 def snippet(comment: Comment) -> str:
@@ -241,9 +264,11 @@ def telling(verdict: Verdict) -> list[Reason]:
     ]
 
 
-def reason_views(reasons: Sequence[Reason]) -> tuple[ReasonView, ...]:
-    """Return the strongest reasons as sentences."""
-    return tuple(_reason(one) for one in reasons[:REASONS_SHOWN])
+def reason_views(verdict: Verdict) -> tuple[ReasonView, ...]:
+    """Return the strongest telling reasons as sentences, what speaks against the comment first."""
+    limits = services().judge.thresholds()
+    views = [_reason(one, verdict, limits) for one in telling(verdict)[:REASONS_SHOWN]]
+    return tuple(sorted(views, key=lambda view: view.sign != "against"))
 
 
 def _score(label: str, score: float) -> ScoreView:
@@ -251,10 +276,16 @@ def _score(label: str, score: float) -> ScoreView:
     return ScoreView(say(f"label.{label}"), f"{score:.2f}", say(f"score.{step}"))
 
 
-def _reason(reason: Reason) -> ReasonView:
-    is_hard = KINDS[reason.code].action is not None
-    sign = "against" if is_hard or reason.weight > 0 else "for" if reason.weight < 0 else "none"
-    return ReasonView(sign, reason.detail)
+def _reason(reason: Reason, verdict: Verdict, limits: Mapping[str, Thresholds]) -> ReasonView:
+    is_against = KINDS[reason.code].action is not None or reason.weight > 0 or _is_held_for(reason, verdict, limits)
+    return ReasonView("against" if is_against else "for" if reason.weight < 0 else "none", reason.detail)
+
+
+def _is_held_for(reason: Reason, verdict: Verdict, limits: Mapping[str, Thresholds]) -> bool:
+    """Return whether the classifier's word, though below one half, is enough to have a person look."""
+    limit = limits.get(reason.label, Thresholds()).review
+    is_models = reason.code == f"model-{reason.label}"
+    return is_models and limit is not None and verdict.scores.get(reason.label, 0.0) >= limit
 
 
 def _with_copies(

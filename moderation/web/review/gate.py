@@ -212,6 +212,8 @@ def _template_words() -> dict[str, object]:
         "say": texts.say,
         "count": texts.count,
         "legible": marks.legible,
+        "month": times.month,
+        "reason_name": lambda code: texts.say_or(f"reason.{code}", code),
         "signed_in": signed_in,
         "csrf": signed_in.csrf if signed_in else "",
     }

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeGuard
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from moderation.core.comment import Comment, to_milliseconds
+from moderation.core.text import folded
+from moderation.service.desk import entry_of
 from moderation.store.queue import Position
 from moderation.store.reviews import ACT_DAYS
 from moderation.web.auth import services
-from moderation.web.review import actions, cards, gate, outcomes
+from moderation.web.review import actions, gate, outcomes, queue
 from moderation.web.review.gate import bp
 
 ROWS_A_PAGE = 50
-ROWS_READ = 1_000  # Decisions looked through for one moderator's before the page ends.
+ROWS_READ = 1_000  # Decisions looked through for the wanted ones before the page ends.
 ACTS_SHOWN = 100
 _PLACE = re.compile(r"([0-9.]{1,20})~([0-9A-Za-z_-]{1,64})")
 
@@ -29,7 +33,9 @@ def history() -> ResponseReturnValue:
     is_acts = request.args.get("view") == "acts"
     match = _PLACE.fullmatch(request.args.get("after", ""))
     after = Position(float(match[1]), match[2]) if match else None
-    rows, last = ([], None) if is_acts else _decided(site.name, moderator, after)
+    text = request.args.get("text", "")[: queue.FILTER_LENGTH]
+    wanted = _Wanted(moderator, tuple(folded(text).split()))
+    rows, last = ([], None) if is_acts else _decided(site.name, wanted, after)
     acts = services().acts.latest(site, limit=ACTS_SHOWN) if is_acts else []
     return render_template(
         "review/history.html",
@@ -40,16 +46,29 @@ def history() -> ResponseReturnValue:
         acts=[one for one in acts if not moderator or one.who == moderator],
         sentence=lambda act: outcomes.sentence(act, services().now()),
         moderator=moderator,
+        text=text,
         moderators=_moderators(site.name),
         after=f"{last.score!r}~{last.comment_id}" if last else "",
-        snippet=cards.snippet,
-        plain_name=cards.plain_name,
         here=request.full_path.rstrip("?"),
         outcome=actions.told(),
     )
 
 
-def _decided(site: str, moderator: str, after: Position | None) -> tuple[list[Comment], Position | None]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Whose decisions to show, and which words name or text must hold; empty ones hide nothing."""
+
+    moderator: str
+    words: tuple[str, ...]
+
+    def has(self, comment: Comment | None) -> TypeGuard[Comment]:
+        """Return whether to show a comment, which must have a decision."""
+        if comment is None or comment.decision is None or self.moderator not in ("", comment.decision.moderator):
+            return False
+        return not self.words or all(word in entry_of(comment).words for word in self.words)
+
+
+def _decided(site: str, wanted: _Wanted, after: Position | None) -> tuple[list[Comment], Position | None]:
     """Return one page of decided comments, and where the next one begins."""
     least = to_milliseconds(services().now() - timedelta(days=ACT_DAYS))
     found: list[Comment] = []
@@ -60,7 +79,7 @@ def _decided(site: str, moderator: str, after: Position | None) -> tuple[list[Co
         for position in recent:
             comment = by_id.get(position.comment_id)
             after = position
-            if comment is None or comment.decision is None or moderator not in ("", comment.decision.moderator):
+            if not wanted.has(comment):
                 continue
             found.append(comment)
             if len(found) == ROWS_A_PAGE:

@@ -37,8 +37,6 @@ def _page(site: Site, fields: policy_form.Form, *, status: int = HTTPStatus.OK, 
         in_force=site.policy.effective(services().judge.thresholds()),
         lists=policy_form.LISTS,
         parts_of_lists=policy_form.PARTS,
-        snippet=cards.snippet,
-        plain_name=cards.plain_name,
         **results,
     )
     return make_response(page, status)
@@ -118,7 +116,7 @@ def _tried(site: Site, policy: Policy) -> dict[str, object]:
         "action": verdict.action,
         "markup": marks.legible(content, marks.stretches(verdict.reasons)),
         "scores": cards.score_views(verdict),
-        "reasons": cards.reason_views(verdict.reasons),
+        "reasons": cards.reason_views(verdict),
     }
 
 

@@ -25,6 +25,11 @@ def exact(at: datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
+def month(at: datetime) -> str:
+    """Return a month, as ``Nov 2026``."""
+    return f"{at:%b %Y}"
+
+
 def ago(age: timedelta) -> str:
     """Return how long ago something was, in its largest unit."""
     seconds = age.total_seconds()

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from moderation.core.errors import StoreUnavailable
 from moderation.service.acts import Item
 from moderation.service.services import Services
+from moderation.service.submissions import Edit
 from moderation.web import create_app
 from moderation.web.review import live
 from tests.web.review.browsing import browser_page
@@ -135,6 +136,20 @@ def test_a_colleagues_decision_shows_without_a_load(chromium: Any, address: str,
         services.acts.decide(services.sites.read("site-a"), [Item(one.id, 1)], kind="spam", who="Root")
         page.locator(f"#c-{one.id}").get_by_text("Root: rejected as spam").wait_for()
         expect(page.locator("#nav-count")).to_have_text("0")
+
+
+@pytest.mark.browser
+def test_an_edited_comment_says_so_before_somebody_decides(chromium: Any, address: str, services: Services) -> None:
+    services.sites.change_policy("site-a", {"thresholds": {"spam": {"review": 0.0}}})
+    one = add(services, comment_of("Is the tide table right?"))
+
+    with browser_page(chromium, address) as page:
+        page.locator(f"#c-{one.id}").wait_for()
+        services.submissions.edit(services.sites.read("site-a"), one.id, Edit(content="Buy pills."))
+        page.get_by_text("edited meanwhile: load the page again to see it").wait_for()
+        page.reload()
+        page.get_by_text("Buy pills.").wait_for()
+        assert page.locator(".stale").is_hidden()
 
 
 @pytest.mark.browser

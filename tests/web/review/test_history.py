@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
+
 from moderation.core.comment import Ruling, Status
 from moderation.service.decisions import Judgment
 from moderation.service.services import Services
 from moderation.store.keys import SiteKeys
+from moderation.web.review import history
 from tests.web.review.conftest import Person
 from tests.web.review.seeding import JANE, MALLORY, add, comment_of
 
@@ -33,6 +36,30 @@ def test_history_shows_who_decided_and_filters_by_moderator(services: Services, 
     assert all(f"Decided by {name}." in page for name in ("Alice", "Root", "api"))
     assert "Decided by Root." in only
     assert "Decided by Alice." not in only
+
+
+def test_history_finds_words_and_looks_further_back(
+    services: Services, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i, text in enumerate(("The harbour master.", "Pills by post.", "A boat.", "A HARBOUR again.")):
+        decide(services, add(services, comment_of(text, name=f"Writer {i}")).id, "Alice")
+
+    page = text_of(alice, "/review/history?site=site-a&text=harbour")
+    none = text_of(alice, "/review/history?site=site-a&text=whale")
+
+    assert "The harbour master." in page
+    assert "A HARBOUR again." in page
+    assert "Pills by post." not in page
+    assert "No such decision among those looked through." in none
+    assert "Look further back" not in none
+
+    monkeypatch.setattr(history, "ROWS_A_PAGE", 1)
+    monkeypatch.setattr(history, "ROWS_READ", 1)
+    first = text_of(alice, "/review/history?site=site-a&text=pills")
+    after = re.search(r"text=pills&amp;after=([0-9.~A-Z]+)", first)[1]  # type: ignore[index]
+
+    assert "Look further back" in first
+    assert "after=" in text_of(alice, f"/review/history?site=site-a&text=pills&after={after}")
 
 
 def test_any_decision_can_be_undone_from_history(services: Services, alice: Person) -> None:

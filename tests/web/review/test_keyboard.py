@@ -92,6 +92,21 @@ def test_selecting_a_range_and_deciding_on_it(chromium: Any, address: str, servi
     assert {one.status for one in services.comments.get_many("site-a", ids)} == {Status.PENDING}
 
 
+def test_selecting_all_that_is_shown(chromium: Any, address: str, services: Services) -> None:
+    seed(services, 4)
+
+    with browser_page(chromium, address) as page:
+        page.keyboard.press("*")
+        assert page.locator("#selected-count").inner_text() == "4"
+        page.keyboard.press("*")
+        assert page.locator("#bulk").is_hidden()
+        page.keyboard.press("x")
+        page.get_by_role("button", name="Select all shown").click()
+        assert page.locator("#selected-count").inner_text() == "4"
+        page.get_by_role("button", name="Select none").click()
+        assert page.locator("#bulk").is_hidden()
+
+
 def test_keys_mean_nothing_while_somebody_types(chromium: Any, address: str, services: Services) -> None:
     ids = seed(services, 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -199,6 +200,38 @@ def test_a_reply_an_edit_and_a_note_are_told(services: Services, alice: Person) 
     assert "edited since it was posted" in page
     assert "1 note" in page
     assert "mail@alice.example" not in page
+
+
+def test_a_reply_shows_what_it_answers(services: Services, alice: Person) -> None:
+    asked = comment_of("Is the tide table of March right?", name="Ada", status=Status.APPROVED)
+    parent = add(services, replace(asked, id=asked.id.replace("I", "J").ljust(26, "0")[:26]))
+    add(services, comment_of("No, and it never was.", parent_id=parent.id))
+    add(services, comment_of("Of another website's numbering.", parent_id="42"))
+
+    page = page_of(alice)
+
+    line = re.search(r'<p class="parent">(.*?)</p>', page)[1]  # type: ignore[index]
+    assert "Ada" in line
+    assert "Is the tide table of March right?" in line
+    assert f"/review/c/site-a/{parent.id}" in line
+    assert page.count("a reply") == 1  # Whose parent is not ours.
+
+
+def test_what_speaks_against_a_comment_comes_first(services: Services, alice: Person) -> None:
+    text = "You fool of the harbour."
+    found = (model_reason(text, "spam", -2.0), model_reason(text, "toxicity", -0.2), reason("fast-form", seconds="2"))
+    add(services, comment_of(text, scores={"spam": 0.12, "toxicity": 0.85}, reasons=found))
+
+    signs = re.findall(r'<li class="(against|for)">.*?</span><span class="hidden">[^<]*</span>([^<]*)', page_of(alice))
+
+    assert [sign for sign, _ in signs] == ["against", "against", "for"]
+    assert signs[0][1].endswith("an insult or a threat.")  # Held for it, though it is less likely than not by weight.
+
+
+def test_reasons_have_names_in_the_filter(services: Services, alice: Person) -> None:
+    add(services, comment_of("Is it?", reasons=(reason("first-comment"),)))
+
+    assert '<option value="first-comment">First comment (1)</option>' in page_of(alice)
 
 
 def test_html_comments_show_their_text_and_where_links_lead(services: Services, alice: Person) -> None:

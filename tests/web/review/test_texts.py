@@ -9,6 +9,7 @@ import pytest
 
 from moderation.core.comment import RejectReason, Ruling, Status
 from moderation.core.policy import LABELS
+from moderation.core.reasons import KINDS
 from moderation.web.review import texts
 
 WEB = Path(__file__).parents[3] / "moderation/web"
@@ -58,6 +59,11 @@ def test_every_decision_and_status_has_its_word(kind: str) -> None:
 @pytest.mark.parametrize("label", LABELS)
 def test_every_label_has_its_word(label: str) -> None:
     assert texts.say(f"label.{label}")
+
+
+@pytest.mark.parametrize("code", list(KINDS))
+def test_every_reason_has_its_name(code: str) -> None:
+    assert texts.say(f"reason.{code}")
 
 
 def test_plurals_come_in_pairs() -> None:

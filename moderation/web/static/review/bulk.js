@@ -23,6 +23,13 @@ export function toggleRange(card) {
   recount();
 }
 
+export function choose(isChosen) {
+  for (const card of deck.all()) if (!card.classList.contains("gone")) box(card).checked = isChosen;
+  recount();
+}
+
+export const toggleAll = () => choose(selected().length < deck.all().length);
+
 export function recount() {
   number.textContent = selected().reduce((sum, card) => sum + box(card).value.split(",").length, 0);
 }
@@ -31,6 +38,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   decideCards(selected(), event.submitter.value).then(recount);
 });
+document.getElementById("select-all").addEventListener("click", () => choose(true));
+document.getElementById("select-none").addEventListener("click", () => choose(false));
 document.getElementById("cards").addEventListener("change", (event) => {
   if (event.target.closest(".pick")) anchor = deck.cardOf(event.target);
   recount();

@@ -1,5 +1,5 @@
 // The keyboard: one key a comment. Keys mean nothing while somebody types.
-import { chosen, toggle, toggleRange } from "./bulk.js";
+import { chosen, toggle, toggleAll, toggleRange } from "./bulk.js";
 import * as deck from "./deck.js";
 import { decideCards, undoLast } from "./decide.js";
 
@@ -39,6 +39,7 @@ const KEYS = {
   r: menu,
   x: onCard(toggle),
   X: onCard(toggleRange),
+  "*": toggleAll,
   u: undoLast,
   o: open,
   "/": () => search.focus(),

@@ -99,6 +99,7 @@ function show(state) {
     const holder = state.holders[card.dataset.id] ?? "";
     mark(card, holder);
     if (state.gone[card.dataset.id]) markGone(card, state.gone[card.dataset.id]);
+    else markStale(card, state.versions[card.dataset.id]);
   }
   if (state.position !== position) {
     position = state.position;
@@ -122,6 +123,13 @@ function mark(card, holder) {
   card.classList.toggle("held", Boolean(holder));
   line.hidden = !holder;
   line.textContent = holder ? texts.taken.replace("{who}", holder) : "";
+}
+
+// What was edited is not decided unseen: the service refuses it, and the card says so before somebody tries.
+function markStale(card, version) {
+  const line = card.querySelector(".stale");
+  line.hidden = !(version > Number(card.dataset.version));
+  line.textContent = line.hidden ? "" : texts.changed;
 }
 
 // Nothing moves unless the moderator moves it: a card that a colleague decided says so and stays until it is left.
