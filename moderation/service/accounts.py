@@ -237,10 +237,21 @@ class Accounts:
         return SignedIn(account, session, token)
 
     def resume(self, token: str) -> SignedIn:
-        """Return whose session an id is.
+        """Return whose session an id is, and note that it was used.
 
         Raises:
             Unauthenticated: If it is unknown, ended, too old, or the account was closed.
+        """
+        found, now = self.look_up(token), self._now()
+        if (now - found.session.seen_at).total_seconds() >= TOUCH_SECONDS:
+            self._store.touch_session(found.session.digest, now=now, idle_seconds=IDLE_SECONDS)
+        return found
+
+    def look_up(self, token: str) -> SignedIn:
+        """Return whose session an id is, for what a page does by itself: a forgotten one ends all the same.
+
+        Raises:
+            Unauthenticated: As ``resume`` does.
         """
         session = self._store.session(_digest(token))
         if session is None:
@@ -251,8 +262,6 @@ class Accounts:
         if account is None or is_over or account.disabled_at is not None:
             self._store.end_sessions(session.name, [session.digest])
             raise Unauthenticated("Your session has ended. Please sign in again.")
-        if (now - session.seen_at).total_seconds() >= TOUCH_SECONDS:
-            self._store.touch_session(session.digest, now=now, idle_seconds=IDLE_SECONDS)
         return SignedIn(account, session, token)
 
     def sessions(self, name: str) -> list[Session]:

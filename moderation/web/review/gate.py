@@ -25,6 +25,7 @@ from moderation.web.review import marks, texts, times
 
 bp = Blueprint("review", __name__, url_prefix="/review")
 OPEN_ENDPOINTS = {"review.login", "review.sign_in"}
+UNATTENDED_ENDPOINTS = {"review.live", "review.events", "review.claim"}  # What an open page asks by itself.
 LARGE_ENDPOINTS = {"review.save_settings": 1024 * 1024}  # Word lists are long.
 POLICY = "; ".join(
     (
@@ -95,8 +96,10 @@ def _enter() -> ResponseReturnValue | None:
         _check_origin()
     if endpoint in OPEN_ENDPOINTS:
         return None
+    accounts = services().accounts
+    resume = accounts.look_up if endpoint in UNATTENDED_ENDPOINTS else accounts.resume
     try:
-        g.signed_in = services().accounts.resume(request.cookies.get(cookie_name(), ""))
+        g.signed_in = resume(request.cookies.get(cookie_name(), ""))
     except Unauthenticated:
         if is_change or wants_json():
             raise

@@ -166,6 +166,43 @@ def test_where_no_stream_comes_through_the_page_asks(
 
 
 @pytest.mark.browser
+def test_a_page_whose_session_ended_says_so(chromium: Any, address: str, services: Services) -> None:
+    with browser_page(chromium, address, tolerated=("401", "EventSource")) as page:
+        page.clock.install()
+        page.reload()
+        page.context.clear_cookies()
+        page.clock.run_for(40_000)
+        page.wait_for_timeout(300)
+        for _ in range(5):
+            page.clock.run_for(10_000)
+            page.wait_for_timeout(300)
+        page.get_by_text("Your session has ended.").wait_for()
+
+
+@pytest.mark.browser
+def test_somebody_who_went_away_holds_up_nobody(chromium: Any, address: str, services: Services) -> None:
+    add(services, comment_of("Is the tide table right?"))
+
+    with browser_page(chromium, address) as page:
+        page.clock.install()
+        page.reload()
+        page.keyboard.press("j")
+        claims: list[str] = []
+        page.on("request", lambda request: claims.append(request.url) if request.url.endswith("/claim") else None)
+        page.clock.run_for(5 * 60_000)
+        page.wait_for_timeout(300)
+        while_there = len(claims)
+        page.clock.run_for(10 * 60_000)
+        page.wait_for_timeout(300)
+        claims.clear()
+        page.clock.run_for(5 * 60_000)
+        page.wait_for_timeout(300)
+
+    assert while_there >= 4
+    assert claims == []
+
+
+@pytest.mark.browser
 def test_a_hidden_page_keeps_no_stream(chromium: Any, address: str, services: Services) -> None:
     with browser_page(chromium, address) as page:
         page.wait_for_timeout(300)

@@ -9,6 +9,7 @@ from flask import Flask
 
 from moderation.service.accounts import PAIR_ATTEMPTS
 from moderation.service.services import Services
+from moderation.store import keys
 from tests.web.review.conftest import PASSWORD, Person
 
 FORM = {"name": "Alice", "password": PASSWORD}
@@ -140,6 +141,29 @@ def test_every_page_carries_the_security_headers(alice: Person, path: str) -> No
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    "path, is_use",
+    [
+        ("/review/live?site=site-a", False),
+        ("/review/events?site=site-a", False),
+        ("/review/claim", False),
+        ("/review/", True),
+        ("/review/account", True),
+    ],
+)
+def test_what_an_open_page_asks_by_itself_keeps_no_session_alive(
+    services: Services, alice: Person, path: str, is_use: bool
+) -> None:
+    token = alice.client.get_cookie("winnow").value  # type: ignore[union-attr]
+    digest, csrf = services.accounts.look_up(token).session.digest, alice.csrf
+    services.connection.client.hincrby(keys.session(digest), "seen", -600_000)
+    services.connection.client.expire(keys.session(digest), 100)
+
+    alice.client.post(path, data={"csrf": csrf}) if "claim" in path else alice.get(path).get_data()
+
+    assert (services.connection.client.ttl(keys.session(digest)) > 100) is is_use
 
 
 def test_own_sessions_are_listed_and_can_be_ended(sign_in: Callable[[str], Person], services: Services) -> None:

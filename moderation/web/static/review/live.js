@@ -5,6 +5,7 @@ import { facts, leave, post, texts } from "./server.js";
 const EVERY_SECONDS = 5;
 const RENEW_SECONDS = 60;
 const READ_AFTER_MS = 400;
+const AWAY_AFTER_MS = 10 * 60 * 1000;
 const news = document.getElementById("news");
 let position = facts.position;
 let tag = "";
@@ -13,11 +14,15 @@ let settling = 0;
 let source = null;
 let again = 0;
 let silent = 0;
+let lastSign = Date.now();
 
 export function watch() {
   if (!facts.events) return; // What the machine decided does not wait, so nobody else is on it.
   listen();
-  setInterval(() => mine && claim(mine.card), RENEW_SECONDS * 1000);
+  for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+    addEventListener(sign, () => (lastSign = Date.now()), { passive: true });
+  }
+  setInterval(renew, RENEW_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => (silent < 2 ? look() : document.hidden || ask()));
   document.addEventListener("current", (event) => {
     clearTimeout(settling);
@@ -31,6 +36,11 @@ function look() {
   clearTimeout(again);
   source?.close();
   source = null;
+}
+
+// Somebody who went home leaves the page open, but does not hold up colleagues.
+function renew() {
+  if (mine && Date.now() - lastSign < AWAY_AFTER_MS) claim(mine.card);
 }
 
 function leaveMine() {
@@ -86,12 +96,18 @@ async function ask() {
   try {
     const query = new URLSearchParams({ site: facts.site, ids: screen() });
     const response = await fetch(`${facts.live}?${query}`, { headers });
+    if (response.status === 401) return end();
     if (response.status !== 200) return;
     tag = (response.headers.get("ETag") ?? "").replace(/^W\/|"/g, "");
     show(await response.json());
   } catch {
     // The next question may be answered.
   }
+}
+
+function end() {
+  clearTimeout(again);
+  announce(texts["signed-out"]);
 }
 
 function show(state) {
@@ -110,11 +126,14 @@ function show(state) {
 
 function announceNew(waiting) {
   const more = waiting - Number(facts.waiting);
-  if (more <= 0) return;
+  if (more > 0) announce(texts["new-arrived"]);
+}
+
+function announce(sentence) {
   news.hidden = false;
   const link = document.createElement("a");
   link.href = facts.here;
-  link.textContent = texts["new-arrived"];
+  link.textContent = sentence;
   news.replaceChildren(link);
 }
 
