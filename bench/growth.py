@@ -1,8 +1,9 @@
 """Does Winnow stay as fast when comments pile up?
 
-``python -m bench.growth [--pending 100000]`` fills one site with a thousand pending comments and another with many,
-in one store, and lets submit, claim, decide and list run on both in alternation, so that a busy machine disturbs both
-alike. Then takes the store's bytes a comment, and the time to start with the append-only file that has grown.
+``python -m bench.growth [--pending 10000 100000 1000000]`` fills one site with a thousand pending comments and others
+with more, in one store, and lets submit, claim, decide and list run on all in alternation, so that a busy machine
+disturbs them alike. Then takes the store's bytes a comment, and the time to start with the append-only file that has
+grown.
 """
 
 from __future__ import annotations
@@ -154,57 +155,82 @@ def acts(services: Services, site: Site, rng: random.Random) -> dict[str, Callab
     return {"submit": submit, "claim": claim, "decide": decide, "list": page}
 
 
-def compare(services: Services, few: Filled, many: Filled, *, times: int) -> dict[str, tuple[float, float]]:
-    """Return the median latency in milliseconds of each act with few and with many pending comments."""
-    sides = [acts(services, one.site, random.Random(one.pending)) for one in (few, many)]
-    taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in sides[0]}
+Latencies = dict[str, list[float]]
+
+
+def compare(services: Services, sites: list[Filled], *, times: int) -> Latencies:
+    """Return the median latency in milliseconds of each act on each site, in alternation."""
+    sides = [acts(services, one.site, random.Random(one.pending)) for one in sites]
+    taken: dict[str, list[list[float]]] = {name: [[] for _ in sides] for name in sides[0]}
+    order = list(range(len(sides)))
     for _ in range(times):
         for name, lists in taken.items():
-            for side, seconds in zip(sides, lists, strict=True):
+            order.append(order.pop(0))  # Who comes first finds the caches cold.
+            for number in order:
                 began = time.perf_counter()
-                told = side[name]()
-                seconds.append(told if isinstance(told, float) else time.perf_counter() - began)
-    return {
-        name: (statistics.median(one) * 1000, statistics.median(other) * 1000) for name, (one, other) in taken.items()
-    }
+                told = sides[number][name]()
+                lists[number].append(told if isinstance(told, float) else time.perf_counter() - began)
+    return {name: [statistics.median(one) * 1000 for one in lists] for name, lists in taken.items()}
 
 
-def measure(pending: int, times: int) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
-    """Return the latencies, and bytes and start-up times."""
+def measure(pending: list[int], times: int) -> tuple[Latencies, dict[str, float]]:
+    """Return the latencies with so many pending comments each, and the store's bytes and start-up time with all."""
     with tempfile.TemporaryDirectory(prefix="winnow-growth-") as name:
         directory = Path(name)
         with opened(directory) as services:
-            few = fill(services, add_site(services, "few"), FEW)
-            before = services.connection.client.info("memory")["used_memory"]
-            many = fill(services, add_site(services, "many"), pending)
-            used = services.connection.client.info("memory")["used_memory"] - before
-            latencies = compare(services, few, many, times=times)
+            sites = [fill(services, add_site(services, f"few-{FEW}"), FEW)]
+            before = _used_bytes(services)
+            began = time.perf_counter()
+            sites += [fill(services, add_site(services, f"many-{count}"), count) for count in pending]
+            filled = time.perf_counter() - began
+            used = _used_bytes(services) - before
+            latencies = compare(services, sites, times=times)
         size = sum(path.stat().st_size for path in (directory / "store").rglob("*") if path.is_file())
         began = time.perf_counter()
         with opened(directory):
             start = time.perf_counter() - began
-    figures = {"bytes_per_comment": used / pending, "file_mb": size / 1e6, "start_seconds": start}
-    return latencies, figures
+    return latencies, {
+        "bytes_per_comment": used / sum(pending),
+        "file_mb": size / 1e6,
+        "start_seconds": start,
+        "fill_seconds": filled,
+    }
+
+
+def _used_bytes(services: Services) -> int:
+    client = redis.Redis.from_url(services.connection.url, socket_timeout=60.0)
+    used: int = client.info("memory")["used_memory"]
+    client.close()
+    return used
+
+
+def _table(pending: list[int], latencies: Latencies) -> Table:
+    columns = ["act", *(f"ms at {count:,}" for count in (FEW, *pending)), "last over first", "promised"]
+    table = Table(*columns, title="Growth")
+    for name, medians in latencies.items():
+        ratio = f"{medians[-1] / medians[0]:.2f}"
+        promised = f"≤ {LIMITS['ratio']}" if name in PROMISED else ""
+        table.add_row(name, *(f"{one:.2f}" for one in medians), ratio, promised)
+    return table
 
 
 def main() -> None:
     """Measure, and print a table and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pending", type=int, default=100_000, help="comments that wait; 1000000 takes minutes")
+    parser.add_argument(
+        "--pending", type=int, nargs="+", default=[10_000, 100_000], help="comments that wait; 1000000 takes minutes"
+    )
     parser.add_argument("--times", type=int, default=200, help="measurements of each act")
     chosen = parser.parse_args()
     latencies, figures = measure(chosen.pending, chosen.times)
-    table = Table("act", f"ms at {FEW:,}", f"ms at {chosen.pending:,}", "ratio", "promised", title="Growth")
-    for name, (few, many) in latencies.items():
-        table.add_row(
-            name, f"{few:.2f}", f"{many:.2f}", f"{many / few:.2f}", f"≤ {LIMITS['ratio']}" if name in PROMISED else ""
-        )
-    Console().print(table)
+    Console().print(_table(chosen.pending, latencies))
     for name, value in figures.items():
         print(f"{name}: {value:,.2f}" + (f" (promised: at most {LIMITS[name]:,})" if name in LIMITS else ""))
-    ratios = {name: round(many / few, 3) for name, (few, many) in latencies.items()}
+    medians = {name: [round(one, 3) for one in row] for name, row in latencies.items()}
+    ratios = {name: round(row[-1] / row[0], 3) for name, row in latencies.items()}
     rounded = {name: round(value, 3) for name, value in figures.items()}
-    print(json.dumps({"bench": "growth", "pending": chosen.pending, "ratios": ratios, **rounded}))
+    line = {"bench": "growth", "pending": [FEW, *chosen.pending], "medians_ms": medians, "ratios": ratios, **rounded}
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ gives. Refuses to distribute anything itself: joblib's backend does, its own pro
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -74,9 +75,7 @@ def on_dask(address: str | None) -> Iterator[None]:
         yield
         return
     try:
-        from distributed import Client
-
-        client = Client(address, timeout="5s")  # type: ignore[no-untyped-call]
+        client = import_module("distributed").Client(address, timeout="5s")  # It may not be installed.
     except ImportError:
         raise ClusterAway("Dask is not installed: pip install distributed.") from None
     except (OSError, ValueError) as error:

@@ -55,9 +55,14 @@ class Node:
         )
         self._process.start()
 
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send the server a signal."""
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it with SIGKILL."""
@@ -184,6 +189,11 @@ class Watched:
 
     nodes: list[Node]
     sentinels: list[int]
+    directory: Path
+
+    def sentinel_pids(self) -> list[int]:
+        """Return the process ids of the sentinels."""
+        return [int(path.read_text()) for path in self.directory.glob("sentinel-*/pid")]
 
     @property
     def url(self) -> str:
@@ -203,7 +213,7 @@ def watched(directory: Path, *, replicas: int = 1, **extra: str) -> Iterator[Wat
     ports = free_ports(4 + replicas)
     directives = {name.replace("_", "-"): value for name, value in extra.items()}
     nodes = [Node(directory / f"node-{number}", port, directives) for number, port in enumerate(ports[3:])]
-    made = Watched(nodes, ports[:3])
+    made = Watched(nodes, ports[:3], directory)
     first, *others = nodes
     with _running(nodes), contextlib.ExitStack() as stack:
         for node in others:
