@@ -11,7 +11,7 @@ from moderation.config import Settings
 from moderation.keyring_file import load_keyring
 from moderation.scoring import Scorer
 from moderation.service.accounts import Accounts
-from moderation.service.acts import Acts
+from moderation.service.acts import Acts, Kept
 from moderation.service.coral import Coral
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
@@ -80,7 +80,7 @@ def build(settings: Settings, redis_url: str) -> Services:
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(accounts, keyring, now=now),
-        acts=Acts(decisions, comments, queue, reviews, now=now, new_id=new_id),
+        acts=Acts(decisions, Kept(comments, archive), queue, reviews, now=now, new_id=new_id),
         desk=Desk(comments, queue, reviews, sketch=lambda text: scorer.model.sketch(text), timer=time.perf_counter),
         insight=Insight(comments, queue, reviews, archive, now=now),
         reviews=reviews,

@@ -20,6 +20,7 @@ from moderation.core.identity import public_name
 from moderation.core.site import Site
 from moderation.service.decisions import Decisions, Judgment
 from moderation.service.submissions import Clock
+from moderation.store.archive import Archive
 from moderation.store.comments import Comments
 from moderation.store.queue import Queue
 from moderation.store.reviews import Reviews
@@ -69,6 +70,7 @@ class Act:
         kind: A key of ``KINDS``, or ``UNDO``.
         done: What was changed, with the version it has since.
         undone_by: Who took it back, or empty.
+        banned: Authors whom the act banned, each with the standing before: ``trusted`` or empty.
         planned: As shown, while the act has not ended; for one that was interrupted ``done`` is found out on reading.
     """
 
@@ -79,17 +81,27 @@ class Act:
     done: tuple[Item, ...]
     late: tuple[Late, ...]
     undone_by: str = ""
+    banned: tuple[tuple[str, str], ...] = ()
     planned: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where comments and the standing of authors are kept."""
+
+    comments: Comments
+    archive: Archive
 
 
 class Acts:
     """Carries out what moderators press."""
 
     def __init__(
-        self, decisions: Decisions, comments: Comments, queue: Queue, reviews: Reviews, *, now: Clock, new_id: NewId
+        self, decisions: Decisions, kept: Kept, queue: Queue, reviews: Reviews, *, now: Clock, new_id: NewId
     ) -> None:
         self._decisions = decisions
-        self._comments = comments
+        self._comments = kept.comments
+        self._archive = kept.archive
         self._queue = queue
         self._reviews = reviews
         self._now = now
@@ -121,14 +133,47 @@ class Acts:
 
         return self._carried_out(site, items, one, kind=kind, who=who)
 
+    def reject_and_ban(self, site: Site, items: Sequence[Item], *, who: str, override: bool = False) -> Act:
+        """Reject the items that were shown as spam, and ban the authors of those that this changed.
+
+        Args:
+            site: Whose comments they are.
+            items: As they were shown.
+            who: The moderator.
+            override: As for ``decide``.
+
+        Raises:
+            StoreUnavailable: As for ``decide``.
+        """
+        act = self.decide(site, items, kind="spam", who=who, override=override)
+        comments = self._comments.get_many(site.name, [item.comment_id for item in act.done])
+        authors = sorted({one.author_id for one in comments if one.author_id})
+        known = self._reviews.authors(site.name, authors)
+        before = tuple((one, "trusted" if known[one].is_trusted else "") for one in authors if not known[one].is_banned)
+        act = replace(act, banned=before)
+        self._save(site, act)  # First, so that an undo knows of every ban.
+        for author_id, _ in before:
+            self._set_standing(site, author_id, "banned", who=who)
+        return act
+
+    def _set_standing(self, site: Site, author_id: str, standing: str, *, who: str) -> None:
+        self._archive.set_standing(site.name, author_id, standing or None)
+        at = to_milliseconds(self._now())
+        entry = {"at": at, "act": "standing", "author": author_id, "who": who, "standing": standing or "none"}
+        self._reviews.record(site.name, entry)
+
     def undo(self, site: Site, act_id: str, *, who: str) -> Act:
-        """Take back everything that an act did and that nobody has changed since.
+        """Take back everything that an act did and that nobody has changed since, bans included.
 
         Raises:
             NotFound: If there is no such act, or it is too old.
         """
         act = self.get(site, act_id)
         undone = self.undo_items(site, act.done, who=who)
+        known = self._reviews.authors(site.name, [author_id for author_id, _ in act.banned])
+        for author_id, before in act.banned:
+            if known[author_id].is_banned:
+                self._set_standing(site, author_id, before, who=who)
         self._save(site, replace(act, undone_by=who))
         return undone
 
@@ -233,6 +278,7 @@ def _document(act: Act) -> dict[str, Any]:
         "done": [[item.comment_id, item.version] for item in act.done],
         "late": [[one.comment_id, one.kind, one.who, to_milliseconds(one.at) if one.at else 0] for one in act.late],
         "undone_by": act.undone_by,
+        "banned": [list(one) for one in act.banned],
         "planned": [[item.comment_id, item.version] for item in act.planned],
     }
 
@@ -247,5 +293,6 @@ def _act_of(document: dict[str, Any]) -> Act:
         done=tuple(Item(one, version) for one, version in document["done"]),
         late=tuple(late),
         undone_by=document["undone_by"],
+        banned=tuple((author_id, before) for author_id, before in document.get("banned", ())),
         planned=tuple(Item(one, version) for one, version in document.get("planned", ())),
     )

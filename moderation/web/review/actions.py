@@ -28,6 +28,7 @@ from moderation.web.review.gate import bp, who
 from moderation.web.review.texts import say
 
 NOTE_LENGTH = 1_000
+BAN = "ban"  # Besides the kinds of acts: rejects as spam, and bans the authors.
 SITES_AT_MOST = 50  # In one press.
 _SITE = r"(?:([a-z0-9-]{1,63})/)?"
 _ITEM = re.compile(_SITE + r"([0-9A-Za-z_-]{1,64}):([0-9]{1,9})(?::([0-9]{1,15}))?")
@@ -82,12 +83,15 @@ def decide() -> ResponseReturnValue:
     """Approve or reject exactly the comments that were shown."""
     gate.scope()
     kind = request.form.get("act", "")
-    if kind not in KINDS:
+    if kind not in KINDS and kind != BAN:
         raise InvalidInput(say("error.bad-form"))
     note = public_name(request.form.get("note", "").strip()[:NOTE_LENGTH]) or None
     override = request.form.get("override") == "1"
     items, me = items_of_form(), who().account.name
     sites = sites_of(items)
+    if kind == BAN:
+        ban = services().acts.reject_and_ban
+        return answer({name: ban(site, items[name], who=me, override=override) for name, site in sites.items()})
     acts = {
         name: services().acts.decide(site, items[name], kind=kind, who=me, note=note, override=override)
         for name, site in sites.items()

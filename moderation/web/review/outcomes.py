@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from moderation.service.acts import Act, Late
+from moderation.service.acts import UNDO, Act, Late
 from moderation.web.review import times
 from moderation.web.review.texts import count, say, say_or
 
@@ -16,6 +16,7 @@ LATE_TOLD = 2  # Late ones told in full; the rest is a number.
 def sentence(act: Act, now: datetime) -> str:
     """Return what an act did in one or a few sentences."""
     told = [count(f"done.{act.kind}", len(act.done))] if act.done else [say("done.nothing")]
+    told += [count("done.banned", len(act.banned))] if act.banned and act.kind != UNDO else []
     told += [late_sentence(one, now) for one in act.late[:LATE_TOLD]]
     if len(act.late) > LATE_TOLD:
         told.append(count("late.more", len(act.late) - LATE_TOLD))
@@ -25,7 +26,8 @@ def sentence(act: Act, now: datetime) -> str:
 def joined(acts: Sequence[Act]) -> Act:
     """Return the acts of one press, one at each site, as if they were one; there must be one at least."""
     done = tuple(item for act in acts for item in act.done)
-    return replace(acts[0], done=done, late=tuple(one for act in acts for one in act.late))
+    banned = tuple(one for act in acts for one in act.banned)
+    return replace(acts[0], done=done, banned=banned, late=tuple(one for act in acts for one in act.late))
 
 
 def late_sentence(late: Late, now: datetime) -> str:

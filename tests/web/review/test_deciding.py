@@ -13,7 +13,7 @@ from moderation.service.decisions import Judgment
 from moderation.service.services import Services
 from moderation.service.submissions import Edit
 from tests.web.review.conftest import Person
-from tests.web.review.seeding import add, comment_of
+from tests.web.review.seeding import JANE, MALLORY, add, comment_of
 
 JSON = {"Accept": "application/json"}
 
@@ -210,3 +210,57 @@ def test_what_the_machine_decided_can_be_decided_otherwise(services: Services, a
     assert "The machine had decided one already." in refused
     assert "Approved." in done
     assert services.comments.get("site-a", one.id).status is Status.APPROVED
+
+
+def test_ban_from_a_card_and_undo_lifts_it(services: Services, alice: Person) -> None:
+    one = add(services, comment_of("Cheap pills.", author_id=MALLORY))
+    two = add(services, comment_of("More pills.", author_id=MALLORY))
+    nobody = add(services, comment_of("Pills without an address.", author_id=""))
+
+    page = decide(alice, "ban", f"{one.id}:1", f"{nobody.id}:1")
+
+    assert "Rejected 2 as spam. Banned the author." in page
+    assert services.comments.author("site-a", [MALLORY]).is_banned
+    assert services.comments.get("site-a", two.id).status is Status.PENDING
+
+    page = undo_shown(alice, page)
+
+    assert "Took 2 back." in page
+    assert not services.comments.author("site-a", [MALLORY]).is_banned
+    assert services.comments.get("site-a", one.id).status is Status.PENDING
+    standings = [entry["standing"] for entry in services.archive.audit("site-a") if entry["act"] == "standing"]
+    assert standings == ["none", "banned"]
+
+
+def test_undoing_a_ban_brings_back_trust_and_touches_no_other_ban(services: Services, alice: Person) -> None:
+    trusted = add(services, comment_of("Of a trusted author.", author_id=JANE))
+    banned = add(services, comment_of("Of a banned author.", author_id=MALLORY))
+    services.archive.set_standing("site-a", JANE, "trusted")
+    services.archive.set_standing("site-a", MALLORY, "banned")
+
+    page = decide(alice, "ban", f"{trusted.id}:1", f"{banned.id}:1")
+    assert "Banned the author." in page
+    assert services.comments.author("site-a", [JANE]).is_banned
+    undo_shown(alice, page)
+
+    assert services.comments.author("site-a", [JANE]).is_trusted
+    assert services.comments.author("site-a", [MALLORY]).is_banned
+
+
+def test_a_ban_lifted_by_hand_is_not_brought_back_by_undo(services: Services, alice: Person) -> None:
+    one = add(services, comment_of("Cheap pills.", author_id=MALLORY))
+    page = decide(alice, "ban", f"{one.id}:1")
+    services.archive.set_standing("site-a", MALLORY, "trusted")
+
+    undo_shown(alice, page)
+
+    assert services.comments.author("site-a", [MALLORY]).is_trusted
+
+
+def test_a_comment_that_was_decided_meanwhile_bans_nobody(services: Services, alice: Person, root: Person) -> None:
+    one = add(services, comment_of("Is the tide table right?", author_id=MALLORY))
+    decide(root, "approve", f"{one.id}:1")
+
+    decide(alice, "ban", f"{one.id}:1")
+
+    assert not services.comments.author("site-a", [MALLORY]).is_banned
