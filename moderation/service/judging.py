@@ -34,12 +34,25 @@ class Judge:
 
     def verdict(self, submission: Submission, context: Context, policy: Policy) -> Verdict:
         """Return the verdict on one submission; it never fails for want of a classifier."""
-        scored: Scored | None = None
+        return self.weighed(submission, self.scored(submission), context, policy)
+
+    def scored(self, submission: Submission) -> Scored | None:
+        """Return what the classifier says, or None where it says nothing; never fails."""
         try:
-            scored = self._scorer.score(submission)
+            return self._scorer.score(submission)
         except Exception as error:  # Whatever breaks in the classifier, a person decides instead.
             _log_unscored(error)
-        return self._verdict(submission, context, policy, scored)
+            return None
+
+    def weighed(self, submission: Submission, scored: Scored | None, context: Context, policy: Policy) -> Verdict:
+        """Return the verdict on a submission of which ``scored`` has said what the classifier thinks."""
+        plain = plain_text(submission.content, submission.content_type)
+        found = rules.evaluate(submission, plain, context, policy)
+        if scored is None:
+            found = (*found, reason("unscored"))
+            return _assembled({}, found, self._effective(policy, {}), None)
+        found = (*found, *rules.obfuscation(scored.undone), *scored.reasons)
+        return _assembled(scored.scores, found, self._effective(policy, scored.thresholds), scored.model)
 
     def verdicts(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict]:
         """Return the verdicts on a batch, without what the store knows about authors and copies."""
@@ -49,16 +62,7 @@ class Judge:
         except Exception as error:  # As above.
             _log_unscored(error)
         context = Context()
-        return [self._verdict(one, context, policy, found) for one, found in zip(submissions, scored, strict=True)]
-
-    def _verdict(self, submission: Submission, context: Context, policy: Policy, scored: Scored | None) -> Verdict:
-        plain = plain_text(submission.content, submission.content_type)
-        found = rules.evaluate(submission, plain, context, policy)
-        if scored is None:
-            found = (*found, reason("unscored"))
-            return _assembled({}, found, self._effective(policy, {}), None)
-        found = (*found, *rules.obfuscation(scored.undone), *scored.reasons)
-        return _assembled(scored.scores, found, self._effective(policy, scored.thresholds), scored.model)
+        return [self.weighed(one, found, context, policy) for one, found in zip(submissions, scored, strict=True)]
 
     def _effective(self, policy: Policy, own: Mapping[str, Thresholds]) -> Mapping[str, Thresholds]:
         """Return the thresholds in force; those of the last policy are kept, since requests come in runs."""

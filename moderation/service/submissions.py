@@ -85,15 +85,17 @@ class Submissions:
             StoreUnavailable: If the store does not answer.
         """
         key = copy_key(plain_text(submission.content, submission.content_type))
-        context = self._comments.context(
+        asked = self._comments.context_ahead(
             site.name, author_ids=submission.author.ids, idempotency=idempotency, copy_key=key
         )
+        scored = self._judge.scored(submission)  # While the store answers.
+        context = asked()
         if context.policy_version != site.version:
             raise SiteChanged("The site's settings have changed.")
         if context.replay is not None:
             return self._replayed(site, context.replay, idempotency)
         _check_rate(site.policy.rate_limit, context)
-        verdict = self._judge.verdict(submission, context, site.policy)
+        verdict = self._judge.weighed(submission, scored, context, site.policy)
         comment = self._new_comment(site, submission, verdict)
         return self._stored(site, comment, idempotency, key, submission.trace)
 

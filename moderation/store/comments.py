@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -63,8 +63,14 @@ class Comments:
             NotFound: If the site is gone.
             StoreUnavailable: If the store does not answer.
         """
+        return self.context_ahead(site, author_ids=author_ids, idempotency=idempotency, copy_key=copy_key)()
+
+    def context_ahead(
+        self, site: str, *, author_ids: Sequence[str], idempotency: Idempotency | None, copy_key: str | None
+    ) -> Callable[[], Context]:
+        """Ask for what ``context`` returns, and return what gives it, once: so that the classifier need not wait."""
         keys = SiteKeys(site)
-        reply = self._connection.run(
+        reply = self._connection.ahead(
             "context",
             [
                 keys.record,
@@ -74,17 +80,7 @@ class Comments:
                 *(keys.author(author_id) for author_id in author_ids),
             ],
         )
-        version, replay, used, reset_ms, copies = reply[:5]
-        if version is None:
-            raise NotFound("The site is gone.")
-        return Context(
-            author=_author_of(reply[5:]),
-            recent_copies=int(copies or 0),
-            policy_version=int(version),
-            rate_used=int(used or 0),
-            rate_reset_seconds=_seconds(reset_ms),
-            replay=_replay_of(replay),
-        )
+        return lambda: _context_of(reply())
 
     def author(self, site: str, author_ids: Sequence[str]) -> AuthorRecord:
         """Return what is known of an author; O(number of active keys)."""
@@ -250,6 +246,20 @@ def _seconds(milliseconds: object) -> int:
 
 def _replay_of(value: str | None) -> Replay | None:
     return Replay(*json.loads(value)) if value else None
+
+
+def _context_of(reply: Sequence[str | None]) -> Context:
+    version, replay, used, reset_ms, copies = reply[:5]
+    if version is None:
+        raise NotFound("The site is gone.")
+    return Context(
+        author=_author_of(reply[5:]),
+        recent_copies=int(copies or 0),
+        policy_version=int(version),
+        rate_used=int(used or 0),
+        rate_reset_seconds=_seconds(reset_ms),
+        replay=_replay_of(replay),
+    )
 
 
 def _author_of(fields: Sequence[str | None]) -> AuthorRecord:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,10 @@ def _cause(error: Exception) -> str:
     return word if word in _CODES else type(error).__name__
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 class Connection:
     """One process's access to the store; safe for threads, and for use on both sides of a fork."""
 
@@ -153,6 +157,29 @@ class Connection:
         """Run the script ``name`` atomically and return its reply; scripts must be safe to repeat."""
         script = self._scripts.get(name) or self._load(name)
         return self._guarded(lambda: self._lanes.run(script, keys, args))
+
+    def ahead(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Callable[[], Any]:
+        """Send a script now and return what gives its reply, so that other work is done while the store does its own.
+
+        Whatever goes wrong is raised, and tried once more, when the reply is asked for, as ``run`` does. That may be
+        done once, or never.
+        """
+        script = self._scripts.get(name) or self._load(name)
+        begun: list[Callable[[], Any]] = []
+        with suppress(StoreUnavailable):  # The breaker is asked again below, and then it is said.
+            self._breaker.check()
+            begun.append(self._begun(script, keys, args))
+
+        def act() -> Any:
+            return begun.pop()() if begun else self._lanes.run(script, keys, args)
+
+        return lambda: self._guarded(act)
+
+    def _begun(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Callable[[], Any]:
+        try:
+            return self._lanes.begin(script, keys, args)
+        except redis.exceptions.RedisError as error:
+            return partial(_raise, error)
 
     def _load(self, name: str) -> Script:
         script = self._scripts[name] = Script.of((SCRIPTS / f"{name}.lua").read_text(encoding="utf-8"))

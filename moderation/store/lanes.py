@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import hiredis
@@ -47,18 +48,42 @@ class Lanes:
             redis.RedisError: As the server or the connection says; other idle connections are dropped with a broken
                 one, since a server that was started again has forgotten them all.
         """
+        return self.begin(script, keys, args)()
+
+    def begin(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Callable[[], Any]:
+        """Send a script and return what gives its reply; to be called once, or not at all: then its connection goes.
+
+        Raises:
+            redis.RedisError: As ``run``; so does what is returned.
+        """
         connection = self._take()
+        rest: Any = (len(keys), *keys, *args)
         try:
-            reply = self._ask(connection, script, keys, args)
+            _send(connection, "EVALSHA", script.sha, rest)
+        except BaseException:
+            self._drop(connection)
+            raise
+        return partial(self._reply, connection, script, rest)
+
+    def _reply(self, connection: Any, script: Script, rest: Any) -> Any:
+        try:
+            try:
+                reply = connection.read_response()
+            except redis.exceptions.NoScriptError:
+                _send(connection, "EVAL", script.source, rest)
+                reply = connection.read_response()
         except redis.exceptions.ResponseError:
             self._free.append(connection)
             raise
         except BaseException:
-            connection.disconnect()
-            self.close()
+            self._drop(connection)
             raise
         self._free.append(connection)
         return reply
+
+    def _drop(self, connection: Any) -> None:
+        connection.disconnect()
+        self.close()
 
     def close(self) -> None:
         """Drop the idle connections."""
@@ -75,11 +100,6 @@ class Lanes:
         connection.connect()  # Not left to the first command, which would not ask sentinels where the primary is.
         return connection
 
-    def _ask(self, connection: Any, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        rest: Any = (len(keys), *keys, *args)
-        connection.send_packed_command((hiredis.pack_command(("EVALSHA", script.sha, *rest)),), check_health=False)
-        try:
-            return connection.read_response()
-        except redis.exceptions.NoScriptError:
-            connection.send_packed_command((hiredis.pack_command(("EVAL", script.source, *rest)),), check_health=False)
-            return connection.read_response()
+
+def _send(connection: Any, command: str, script: str, rest: Any) -> None:
+    connection.send_packed_command((hiredis.pack_command((command, script, *rest)),), check_health=False)

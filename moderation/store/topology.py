@@ -44,6 +44,9 @@ class Scripts(Protocol):
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script and return its reply."""
 
+    def begin(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Callable[[], Any]:
+        """Return what gives a script's reply; it may be on its way already."""
+
     def close(self) -> None:
         """Drop idle connections."""
 
@@ -60,6 +63,10 @@ class ClusterScripts:
             return self._client.evalsha(script.sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:
             return self._client.eval(script.source, len(keys), *keys, *args)
+
+    def begin(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Callable[[], Any]:
+        """Return what gives a script's reply; a cluster is asked only then, since it may send us on to another node."""
+        return partial(self.run, script, keys, args)
 
     def close(self) -> None:
         """Do nothing: the connections are the client's."""

@@ -8,6 +8,8 @@ the frame around it in ``requests``; both ways share them.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 LENGTH_DIGITS = 7
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
+_AT_ONCE: Final = contextlib.nullcontext()
 _LINES: Final = {200: "200 OK", 201: "201 CREATED"}
 
 
@@ -67,6 +70,8 @@ class Express:
         self._app = app
         self._long_way = app.wsgi_app
         self._metrics = metrics
+        # One batch at a time in a process: threads that pass the interpreter to and fro at each comment gain nothing.
+        self._turn = {intake.CHECK_PATH: threading.Lock()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -80,7 +85,8 @@ class Express:
         try:
             if len(body) < length:
                 raise EOFError("the client went away")
-            answer = act(self._app.extensions[EXTENSION], self._metrics, frame, environ, body)
+            with self._turn.get(path, _AT_ONCE):
+                answer = act(self._app.extensions[EXTENSION], self._metrics, frame, environ, body)
         except Exception as error:
             return self._failed(error, frame, environ, start_response)
         headers = requests.headers_of(answer, frame, is_secure=environ.get("wsgi.url_scheme") == "https")
