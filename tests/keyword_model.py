@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from model.serving import Judgement, LabelJudgement, Span, Thresholds
+from model.serving import Derived, Judgement, LabelJudgement, Span, Thresholds, logit_of, probability_of
 
 SPAM_WORD = "casino"
 BORDERLINE_WORD = "channel"
@@ -20,6 +20,12 @@ class KeywordModel:
     version = "keyword-1"
     labels = ("spam", "toxicity")
     thresholds: ClassVar = {"spam": Thresholds(review=0.5, reject=0.9), "toxicity": Thresholds(review=0.8, reject=None)}
+    derived: ClassVar = {"severe_toxicity": Derived("toxicity", 1.0, -4.0)}
+
+    def derive(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Return severe toxicity, as a real model would make it of toxicity."""
+        of = self.derived["severe_toxicity"]
+        return {"severe_toxicity": probability_of(of.slope * logit_of(scores[of.label]) + of.offset)}
 
     def judge(self, text: str, *, author: str = "", url: str = "", limit: int = 5) -> Judgement:
         """Return the judgement that the words of a text ask for."""

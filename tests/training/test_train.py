@@ -239,6 +239,49 @@ def test_one_of_several_labels_is_enough_and_patterns_of_ids_leave_rows_out(tmp_
     assert corpus.facts[0].rows == 2
 
 
+def test_severe_toxicity_is_derived_where_rows_say_it(tmp_path: Path) -> None:
+    words = ("kind", "rude", "vile")
+    rows = [
+        {
+            "text": f"{words[index % 3]} words, number {index}",
+            "labels": {"toxic": int(index % 3 > 0), "severe": index % 3 // 2},
+        }
+        for index in range(120)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = RECIPE.replace('["spam"]', '["toxic"]\nsevere = "severe"')
+
+    found = []
+    for text in (recipe, recipe.replace('"severe"', '"nothing"')):
+        (tmp_path / "recipe.toml").write_text(text)
+        assert (
+            run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / "m")[0] == 0
+        )
+        found.append(load_model(tmp_path / "m"))
+
+    kind, vile = (found[0].derive(found[0].score(f"{word} words"))["severe_toxicity"] for word in ("kind", "vile"))
+    assert 0.0 < kind < vile < 0.5
+    assert found[1].derived == {}
+
+
+def test_a_language_is_not_guilty_of_its_spam(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"{word} {index}", "language": language, "labels": {"spam": spam}}
+        for language, word, spam, count in (("xx", "lorem", 1, 90), ("xx", "lorem", 0, 10), ("en", "talk", 0, 100))
+        for index in range(count)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scores = []
+    for share in (1.0, 0.1):
+        (tmp_path / "recipe.toml").write_text(RECIPE + f"[training]\nlanguage_spam = {share}\n")
+        assert (
+            run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / "m")[0] == 0
+        )
+        scores.append(load_model(tmp_path / "m").score("lorem ipsum")["spam"])
+
+    assert scores[0] > 0.5 > scores[1]
+
+
 def test_platt_recovers_slope_and_offset() -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(0.0, 2.0, 50_000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -220,11 +221,16 @@ class OneLabelModel(KeywordModel):
     """A classifier that was trained on spam alone."""
 
     labels = ("spam",)  # type: ignore[assignment]
+    derived: ClassVar = {}
 
     def judge(self, text: str, *, author: str = "", url: str = "", limit: int = 5) -> Judgement:
         """Return the judgement of spam only."""
         whole = super().judge(text, author=author, url=url, limit=limit)
         return Judgement(labels={"spam": whole.labels["spam"]}, undone=0)
+
+    def derive(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Return nothing: there is no toxicity to follow from."""
+        return {}
 
 
 @pytest.mark.parametrize("name", ["TOXICITY", "LIKELY_TO_REJECT", "SEVERE_TOXICITY", "INSULT"])
@@ -239,6 +245,26 @@ def test_attribute_that_the_classifier_lacks_is_never_made_up(
 
     assert refused.json()["error"]["message"] == f"Unknown requested attribute: {name}"
     assert list(dropped.json()["attributeScores"]) == ["SPAM"]
+
+
+def test_severe_toxicity_follows_from_toxicity_and_is_the_rarer_of_the_two(live: Live) -> None:
+    answers = [analyze(live, ask(text, "TOXICITY", "SEVERE_TOXICITY")).json() for text in ("Good soup.", TOXIC)]
+    scores = [
+        {name: score["summaryScore"]["value"] for name, score in answer["attributeScores"].items()}
+        for answer in answers
+    ]
+
+    assert all(0 < score["SEVERE_TOXICITY"] < score["TOXICITY"] for score in scores)
+    assert scores[0]["SEVERE_TOXICITY"] < scores[1]["SEVERE_TOXICITY"]
+
+
+def test_not_severe_is_no_label_of_not_toxic(live: Live) -> None:
+    for text, value in (("a", 0), ("b", 1)):
+        scores = {"SEVERE_TOXICITY": {"summaryScore": {"value": value}}}
+        body = {"comment": {"text": text}, "attributeScores": scores}
+        httpx.post(f"{live.url}/v1alpha1/comments:suggestscore?key={live.key}", json=body)
+
+    assert [(row["text"], row["labels"]["toxic"]) for row in live.services.archive.labels(live.site)] == [("b", 1)]
 
 
 def test_body_beyond_the_limit_is_googles_error(live: Live) -> None:

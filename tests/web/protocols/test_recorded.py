@@ -120,9 +120,7 @@ def test_osmod_on_a_lenient_site_gets_what_there_is(live: Live) -> None:
 
     answer = analyze(live, recorded.osmod(f"Fine. {TOXIC}")).json()
 
-    available = {"LIKELY_TO_REJECT", "SPAM", "TOXICITY"}
-    assert set(answer["attributeScores"]) >= available
-    assert set(answer["attributeScores"]) <= {*available, "SEVERE_TOXICITY"}
+    assert set(answer["attributeScores"]) == {"LIKELY_TO_REJECT", "SPAM", "TOXICITY", "SEVERE_TOXICITY"}
     assert answer["clientToken"] == "osmod_7"
     for scores in answer["attributeScores"].values():
         assert [(span["begin"], span["end"]) for span in scores["spanScores"]] == [(0, 5), (5, 23)]
