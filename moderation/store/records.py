@@ -6,6 +6,7 @@ Owns the translation; docs/storage.md lists the fields. Evidence keeps offsets o
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,10 @@ _DOCUMENT_FIELDS = {
 _DEFAULTS = {"content_type": "text/plain", "type": "comment", "edited": False}
 
 
+_DOCUMENT_DEFAULTS = tuple(_DEFAULTS.get(name) for name in _DOCUMENT_FIELDS.values())
+_document_values = operator.attrgetter(*_DOCUMENT_FIELDS.values())
+
+
 def dump(value: Any) -> str:
     """Return compact JSON."""
     return to_json(value).decode()
@@ -48,8 +53,8 @@ def dump(value: Any) -> str:
 
 def document(comment: Comment) -> str:
     """Return the part of a comment that only an edit changes."""
-    pairs = ((short, getattr(comment, name), _DEFAULTS.get(name)) for short, name in _DOCUMENT_FIELDS.items())
-    return dump({short: value for short, value, default in pairs if value != default})
+    values = zip(_DOCUMENT_FIELDS, _document_values(comment), _DOCUMENT_DEFAULTS, strict=True)
+    return dump({short: value for short, value, default in values if value != default})
 
 
 def verdict_json(verdict: Verdict) -> str:

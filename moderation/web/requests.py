@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from flask import Flask, Request, Response, g, request
 
+from moderation.logs import bound
 from moderation.web.intake import Answer
 from moderation.web.metrics import Metrics
 
@@ -86,7 +87,7 @@ def record(metrics: Metrics, frame: Frame, *, method: str, route: str, status: i
     if route in QUIET_ROUTES:
         return
     ms = round((time.perf_counter() - frame.started) * 1000, 2)
-    _log.info("answered", method=method, route=route, status=status, ms=ms, site=frame.site)
+    bound(_log).info("answered", method=method, route=route, status=status, ms=ms, site=frame.site)
 
 
 def _begin() -> None:
