@@ -38,6 +38,13 @@ def free_ports(count: int) -> list[int]:
         return [int(listener.getsockname()[1]) for listener in listeners]
 
 
+def ask(port: int, *command: object, password: str | None = None) -> Any:
+    """Send one command to a server of the loopback and return its reply."""
+    with redis.Redis(LOCAL, port, decode_responses=True, socket_timeout=5, password=password) as client:
+        client.response_callbacks.clear()
+        return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
 @dataclass
 class Node:
     """One server that speaks TCP."""
@@ -208,8 +215,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(directory: Path, *, replicas: int = 1, **extra: str) -> Iterator[Watched]:
-    """Run a watched primary while the block lasts; ``extra`` are directives with ``_`` for ``-``."""
+def watched(
+    directory: Path, *, replicas: int = 1, sentinel_password: str | None = None, **extra: str
+) -> Iterator[Watched]:
+    """Run a watched primary while the block lasts; ``extra`` are its directives with ``_`` for ``-``."""
     ports = free_ports(4 + replicas)
     directives = {name.replace("_", "-"): value for name, value in extra.items()}
     nodes = [Node(directory / f"node-{number}", port, directives) for number, port in enumerate(ports[3:])]
@@ -220,13 +229,18 @@ def watched(directory: Path, *, replicas: int = 1, **extra: str) -> Iterator[Wat
             node.ask("REPLICAOF", LOCAL, first.port)
         wait_for(lambda: all(_is_synced(node) for node in others), seconds=JOIN_SECONDS, what="replica in step")
         for port in made.sentinels:
-            stack.enter_context(_sentinel(directory / f"sentinel-{port}", port, first.port))
-        wait_for(lambda: all(_sees(port, replicas) for port in made.sentinels), seconds=JOIN_SECONDS, what="sentinels")
+            stack.enter_context(_sentinel(directory / f"sentinel-{port}", port, first.port, sentinel_password))
+        expected = {"num-other-sentinels": 2, "num-slaves": replicas}
+        wait_for(
+            lambda: all(_sees(port, expected, sentinel_password) for port in made.sentinels),
+            seconds=JOIN_SECONDS,
+            what="sentinels that know each other",
+        )
         yield made
 
 
 @contextlib.contextmanager
-def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
+def _sentinel(directory: Path, port: int, primary: int, password: str | None) -> Iterator[None]:
     directory.mkdir(parents=True)
     config = directory / "sentinel.conf"
     config.write_text(
@@ -234,6 +248,7 @@ def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
         f"sentinel monitor {NAME} {LOCAL} {primary} 2\n"
         f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n"
         f"sentinel failover-timeout {NAME} 4000\n"
+        + (f"requirepass {password}\nsentinel sentinel-pass {password}\n" if password else "")
     )
     program = str(ValkeyServer(port=0)._binary_path)
     with (directory / "pid").open("wb") as lock:  # The launcher writes its process id there.
@@ -246,13 +261,13 @@ def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
         process.wait(10)
 
 
-def _sees(port: int, replicas: int) -> bool:
+def _sees(port: int, expected: dict[str, int], password: str | None) -> bool:
     try:
-        with redis.Redis(LOCAL, port, decode_responses=True) as client:
+        with redis.Redis(LOCAL, port, decode_responses=True, password=password) as client:
             facts = client.sentinel_masters()[NAME]
     except redis.exceptions.RedisError:
         return False
-    return bool(facts["num-other-sentinels"] == 2 and facts["num-slaves"] == replicas)
+    return all(facts[name] == count for name, count in expected.items())
 
 
 @contextlib.contextmanager
