@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Action(StrEnum):
@@ -26,9 +27,8 @@ class Action(StrEnum):
 _SEVERITY = {Action.APPROVE: 0, Action.REVIEW: 1, Action.REJECT: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A stretch of the comment that spoke for or against a label.
+class Evidence(NamedTuple):
+    """A stretch of the comment that spoke for or against a label; a tuple, since ten are made of every comment.
 
     Attributes:
         start: First code point, counted from 0.

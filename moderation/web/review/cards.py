@@ -231,7 +231,7 @@ def _relocated(reasons: Sequence[Reason], plain: str) -> list[Stretch]:
     moved = []
     for reason in reasons:
         places = [(plain.find(one.text), one) for one in reason.evidence if one.field == "content" and one.text]
-        found = tuple(replace(one, start=at, end=at + len(one.text)) for at, one in places if at >= 0)
+        found = tuple(one._replace(start=at, end=at + len(one.text)) for at, one in places if at >= 0)
         moved.append(replace(reason, evidence=found))
     return marks.stretches(moved)
 
