@@ -241,5 +241,6 @@ def test_what_a_failover_loses_when_the_replica_was_cut_off(
             assert alone <= CLIENTS, "the primary went on alone"
             assert "NOREPLICAS" in service.log()
             assert lost <= CLIENTS
+            assert lost or found == []
         else:
             assert 0 < lost <= alone + CLIENTS
