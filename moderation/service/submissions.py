@@ -33,6 +33,11 @@ from moderation.store.comments import Comments
 from moderation.store.writes import Addition, Change
 
 Clock = Callable[[], datetime]
+Show = Callable[[Comment], bytes]
+
+
+def _not_shown(_: Comment) -> bytes:
+    return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,14 @@ class Submitted:
 
     Attributes:
         is_replay: The Idempotency-Key was seen before, and this is the comment it made.
+        shown: The comment as the caller wanted it shown, made while the store was writing.
     """
 
     comment: Comment
     is_replay: bool
     rate_used: int = 0
     rate_reset_seconds: int = 0
+    shown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +80,13 @@ class Submissions:
         self._now = now
         self._new_id = new_id
 
-    def submit(self, site: Site, submission: Submission, *, idempotency: Idempotency | None = None) -> Submitted:
+    def submit(
+        self, site: Site, submission: Submission, *, idempotency: Idempotency | None = None, show: Show = _not_shown
+    ) -> Submitted:
         """Score a submission, decide what happens to it, and store it; durable on return.
 
-        A comment that cannot be scored is queued: a person decides, not an error.
+        A comment that cannot be scored is queued: a person decides, not an error. ``show`` is called while the store
+        writes; what it returns must not be sent before this has.
 
         Raises:
             SiteChanged: If the site is not as the caller knows it; read it again and come back.
@@ -93,33 +103,35 @@ class Submissions:
         if context.policy_version != site.version:
             raise SiteChanged("The site's settings have changed.")
         if context.replay is not None:
-            return self._replayed(site, context.replay, idempotency)
+            return self._replayed(site, context.replay, idempotency, show)
         _check_rate(site.policy.rate_limit, context)
         verdict = self._judge.weighed(submission, scored, context, site.policy)
         comment = self._new_comment(site, submission, verdict)
-        return self._stored(site, comment, idempotency, key, submission.trace)
-
-    def _stored(
-        self, site: Site, comment: Comment, idempotency: Idempotency | None, key: str | None, trace: str | None
-    ) -> Submitted:
-        added = self._comments.add(
-            Addition(
-                comment=comment,
-                idempotency=idempotency,
-                rate=site.policy.rate_limit,
-                copy_key=key,
-                trace=trace,
-                audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=comment.verdict.model),
-                event=self._event(site, comment) if comment.status is Status.PENDING else None,
-            )
-        )
+        addition = self._addition(site, comment, idempotency, copy_key=key, trace=submission.trace)
+        written = self._comments.add_ahead(addition)
+        shown = show(comment)
+        added = written()
         if added.replay is not None:
-            return self._replayed(site, added.replay, idempotency)
-        return Submitted(comment, False, added.rate_used, added.rate_reset_seconds)
+            return self._replayed(site, added.replay, idempotency, show)
+        return Submitted(comment, False, added.rate_used, added.rate_reset_seconds, shown)
 
-    def _replayed(self, site: Site, replay: Replay, idempotency: Idempotency | None) -> Submitted:
+    def _addition(
+        self, site: Site, comment: Comment, idempotency: Idempotency | None, *, copy_key: str | None, trace: str | None
+    ) -> Addition:
+        return Addition(
+            comment=comment,
+            idempotency=idempotency,
+            rate=site.policy.rate_limit,
+            copy_key=copy_key,
+            trace=trace,
+            audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=comment.verdict.model),
+            event=self._event(site, comment) if comment.status is Status.PENDING else None,
+        )
+
+    def _replayed(self, site: Site, replay: Replay, idempotency: Idempotency | None, show: Show) -> Submitted:
         check_fingerprint(replay, idempotency)
-        return Submitted(self._comments.get(site.name, replay.comment_id), is_replay=True)
+        comment = self._comments.get(site.name, replay.comment_id)
+        return Submitted(comment, is_replay=True, shown=show(comment))
 
     def _new_comment(self, site: Site, submission: Submission, verdict: Verdict) -> Comment:
         now = self._now()

@@ -95,14 +95,12 @@ class Comments:
             StoreUnavailable: If the store does not answer; the comment may or may not be there, and adding the same
                 comment again is safe.
         """
-        reply = self._connection.run("submit", submit_keys(addition), submit_arguments(addition))
-        if reply[0] == "limited" and addition.rate:
-            raise addition.rate.reached(_seconds(reply[1]))
-        if reply[0] == "no-site":
-            raise NotFound("The site is gone.")
-        if reply[0] == "replay":
-            return Added(_replay_of(reply[1]), 0, 0)
-        return Added(None, int(reply[1]), _seconds(reply[2]))
+        return self.add_ahead(addition)()
+
+    def add_ahead(self, addition: Addition) -> Callable[[], Added]:
+        """Send a new comment and return what waits for it as ``add`` does, once; before that nothing is durable."""
+        reply = self._connection.ahead("submit", submit_keys(addition), submit_arguments(addition))
+        return lambda: _added(reply(), addition)
 
     def get(self, site: str, comment_id: str) -> Comment:
         """Return one comment.
@@ -246,6 +244,16 @@ def _seconds(milliseconds: object) -> int:
 
 def _replay_of(value: str | None) -> Replay | None:
     return Replay(*json.loads(value)) if value else None
+
+
+def _added(reply: Sequence[str], addition: Addition) -> Added:
+    if reply[0] == "limited" and addition.rate:
+        raise addition.rate.reached(_seconds(reply[1]))
+    if reply[0] == "no-site":
+        raise NotFound("The site is gone.")
+    if reply[0] == "replay":
+        return Added(_replay_of(reply[1]), 0, 0)
+    return Added(None, int(reply[1]), _seconds(reply[2]))
 
 
 def _context_of(reply: Sequence[str | None]) -> Context:

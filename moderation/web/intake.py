@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
+from moderation.core.comment import Comment
 from moderation.core.errors import InvalidInput, SiteChanged
 from moderation.core.policy import RateLimit
 from moderation.service.services import Services
@@ -60,17 +61,21 @@ def submit(
     if submitted.is_replay:
         headers["Idempotent-Replayed"] = "true"
     headers["Location"] = f"/v1/comments/{submitted.comment.id}"
-    return Answer(HTTPStatus.CREATED.value, to_json(comment_answer(submitted.comment)), headers)
+    return Answer(HTTPStatus.CREATED.value, submitted.shown, headers)
 
 
 def _submitted(services: Services, caller: Caller, read: Callable[[], bytes], idempotency_key: str | None) -> Submitted:
     body = read()
     submission = parse_submission(body, site=caller.site, keyring=services.keyring)
     if idempotency_key is None:
-        return services.submissions.submit(caller.site, submission)
+        return services.submissions.submit(caller.site, submission, show=_shown)
     key = services.keyring.keys[-1].derive("idempotency")
     idempotency = parse_idempotency(idempotency_key, route=_SUBMIT_ROUTE, body=body, key=key)
-    return services.submissions.submit(caller.site, submission, idempotency=idempotency)
+    return services.submissions.submit(caller.site, submission, idempotency=idempotency, show=_shown)
+
+
+def _shown(comment: Comment) -> bytes:
+    return to_json(comment_answer(comment))
 
 
 def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, str]:

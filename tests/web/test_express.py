@@ -84,7 +84,7 @@ def test_an_error_after_the_write_does_not_repeat_the_write(api: Api, monkeypatc
         tries.append(1)
         raise StoreUnavailable("The store does not answer; try again in a second.")
 
-    monkeypatch.setattr(Comments, "add", add)
+    monkeypatch.setattr(Comments, "add_ahead", add)
 
     response = _sent(api, SHORT, "/v1/comments", body())
 
@@ -92,7 +92,7 @@ def test_an_error_after_the_write_does_not_repeat_the_write(api: Api, monkeypatc
 
 
 def test_an_unexpected_error_is_a_problem_document(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Comments, "add", lambda *_: 1 / 0)
+    monkeypatch.setattr(Comments, "add_ahead", lambda *_: 1 / 0)
 
     response = _sent(api, SHORT, "/v1/comments", body(), **{"X-Request-Id": "mine"})
 
