@@ -27,13 +27,17 @@ from moderation.web.review.gate import bp
 from moderation.web.review.marks import Shown, Stretch
 from moderation.web.review.texts import count, say
 
-PAGE_BYTES = 60_000  # Of comment text on one page of cards.
+PAGE_BYTES = 44_000  # Of text, names, addresses and quotations on one page of cards.
 CARD_CHARACTERS = 1_200
-CARD_BYTES = 6_000
-LEAST_BYTES = 1_200  # What a card may use when the page's bytes are spent.
+CARD_BYTES = 5_000
+LEAST_BYTES = 900  # What a card may use when the page's bytes are spent.
 COPIES_A_PAGE = 150  # Rows of copies; each is about 300 bytes.
 SNIPPET = 90
+COPY_NAME = 40
 ROW_SNIPPET = 160
+PARENT_CHARACTERS = 160
+SHORT_CHARACTERS = 200
+SHORT_BYTES = 300
 ODD_PLACES = 14  # Copies that agree in fewer places are left out unless they are ticked.
 LINKS_SHOWN = 5
 REASONS_SHOWN = 6
@@ -65,6 +69,7 @@ class CopyView:
     """One row of a card's copies."""
 
     comment: Comment
+    name: str
     percent: int
     snippet: str
     is_odd: bool
@@ -80,7 +85,7 @@ class CardView:
     plain_name: str
     website: Markup
     text: Shown
-    links: tuple[str, ...]
+    links: tuple[Markup, ...]
     place: str
     scores: tuple[ScoreView, ...]
     reasons: tuple[ReasonView, ...]
@@ -88,6 +93,7 @@ class CardView:
     holder: str
     notes: tuple[Note, ...]
     parent: Comment | None = None
+    parent_text: Markup = field(default_factory=Markup)
     copies: tuple[CopyView, ...] = ()
     copies_about: str = ""
 
@@ -151,7 +157,8 @@ def queue_cards(cards: Sequence[Card], *, me: str, shows: Callable[[Comment], bo
             continue
         budget = max(LEAST_BYTES, min(CARD_BYTES, PAGE_BYTES - spent))
         view = _with_copies(card_view(found[members[0][0]], around, budget=budget), members, found, around)
-        spent += len(view.text.markup)
+        spent += len(view.text.markup) + len(view.name) + len(view.website) + len(view.parent_text)
+        spent += sum(map(len, view.links))
         views.append(view)
     return views
 
@@ -192,17 +199,19 @@ def card_view(
     found = _relocated(reasons, plain) if is_html else marks.stretches(reasons)
     hidden_links = links(comment.content or "") if is_html else ()
     notes = [*around.notes.get(comment.id, ()), *around.notes.get(comment.author_id, ())]
+    parent = around.parents.get((comment.site, comment.parent_id or ""))
     return CardView(
         comment=comment,
-        name=marks.legible(comment.author_name, marks.stretches(reasons, "author")) or Markup(say("card.name-missing")),  # noqa: S704
+        name=_short(comment.author_name, marks.stretches(reasons, "author")) or Markup(say("card.name-missing")),  # noqa: S704
         plain_name=plain_name(comment),
-        website=marks.legible(comment.author_url, marks.stretches(reasons, "url")),
+        website=_short(comment.author_url, marks.stretches(reasons, "url")),
         text=marks.shown(plain, found, characters=characters, markup_bytes=budget),
-        links=tuple(one[:200] for one in hidden_links[:LINKS_SHOWN]),
+        links=tuple(_short(one) for one in hidden_links[: LINKS_SHOWN if budget > LEAST_BYTES else 1]),
         place=place(comment.permalink),
         scores=score_views(comment.verdict),
         reasons=reason_views(comment.verdict),
-        parent=around.parents.get((comment.site, comment.parent_id or "")),
+        parent=parent,
+        parent_text=_quoted(parent),
         author=around.authors.get(comment.author_id, AuthorRecord()),
         holder=around.holders.get(comment.id, ""),
         notes=tuple(sorted(notes, key=lambda note: note.at)),
@@ -213,6 +222,18 @@ def plain_name(comment: Comment) -> str:
     """Return the author's name for labels and titles: short, without characters that reorder or hide."""
     kept = "".join(one for one in comment.author_name[:60] if one.isprintable())
     return kept.strip() or say("card.name-missing")
+
+
+def _quoted(parent: Comment | None) -> Markup:
+    """Return the beginning of what a comment answers; here its disguises matter to nobody and are left out."""
+    if parent is None:
+        return Markup("")
+    return marks.legible(marks.plain(snippet(parent)[:PARENT_CHARACTERS]))
+
+
+def _short(text: str | None, found: Sequence[Stretch] = ()) -> Markup:
+    """Return a name or an address as markup of few bytes, however it is disguised."""
+    return marks.shown(text, found, characters=SHORT_CHARACTERS, markup_bytes=SHORT_BYTES).markup
 
 
 @bp.context_processor
@@ -306,7 +327,8 @@ def _copy(comment: Comment, places: int, leader: Comment, around: Surroundings) 
     return CopyView(
         comment=comment,
         percent=round(100 * places / PLACES),
-        snippet=_difference(comment.content or "", "" if is_first else leader.content or ""),
+        name=marks.plain(comment.author_name[:COPY_NAME]),
+        snippet=marks.plain(_difference(comment.content or "", "" if is_first else leader.content or "")),
         is_odd=not is_first and (places < ODD_PLACES or is_known),
         is_known=is_known,
     )

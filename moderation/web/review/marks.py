@@ -24,6 +24,7 @@ LEAST_WEIGHT = 0.05  # Less is noise to a reader.
 LEAST_SHARE = 0.15
 MARKS_AT_MOST = 40  # On one text.
 LINES_SHOWN = 24
+LEAST_CHARACTERS = 20  # Of a text of which nearly every character takes a word of ours; such a word is some 80 bytes.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDDEN = "\u00ad\u034f\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 _CONTROL = "\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\ufffe\uffff"
@@ -143,6 +144,12 @@ def _token(word: str, title: str) -> str:
     return f'<span class="odd" title="{escape(title)}">{escape(word)}</span>'
 
 
+def plain(text: str) -> str:
+    """Return a text without what hides, reorders or piles up, for small places where disguises are not the matter."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(one for one in composed if one.isprintable() and not unicodedata.combining(one))
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A text as a card shows it; ``left_out`` characters are on the comment's own page."""
@@ -158,7 +165,7 @@ def shown(text: str | None, found: Sequence[Stretch], *, characters: int, markup
     while True:
         cut = whole if len(whole) <= limit * 1.2 else whole[: _word_end(whole, limit)]
         markup = legible(cut, found)
-        if len(markup) <= markup_bytes or limit < 80:
+        if len(markup) <= markup_bytes or limit < LEAST_CHARACTERS:
             return Shown(markup, len(whole) - len(cut))
         limit //= 2
 

@@ -126,6 +126,16 @@ def test_an_item_without_its_site_is_refused_in_the_merged_queue(
     assert statuses(services, ids) == [Status.PENDING] * 4
 
 
+def test_the_way_back_from_other_pages_leads_to_all_sites(carol: Person, ids: list[str]) -> None:
+    for path in ("history", "numbers", "verdicts"):
+        page = carol.get(f"/review/{path}?site=*").get_data(as_text=True)
+
+        assert re.search(r'<a href="/review/\?site=(\*|%2A)">Waiting', page), path
+        assert re.search(
+            r'<a href="/review/\?site=site-b">Waiting', carol.get(f"/review/{path}?site=site-b").get_data(as_text=True)
+        )
+
+
 def test_somebody_without_sites_is_told_so(services: Services, sign_in: Callable[[str], Person]) -> None:
     services.accounts.add("Dora", PASSWORD, sites=("site-gone",))
 

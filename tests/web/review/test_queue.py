@@ -252,15 +252,28 @@ def test_a_page_of_huge_comments_stays_small(services: Services, alice: Person) 
         "<" * 50_000,
         "\u202e\u202d" * 25_000,
         "a\u202e" * 25_000,
-        "e\u0301" * 20_000,
+        "e" + "\u0301" * 20_000,
+        "ee\u0301\u0301\u0301\u0301" * 5_000,
         "&" * 60_000,
         "\U0001f4a9" * 30_000,
     ]
     for i in range(CARDS_A_PAGE):
-        add(services, comment_of(hostile[i % 6], name=hostile[i % 6][:200], author_id=MALLORY))
+        asked = comment_of(
+            hostile[i % len(hostile)], name=hostile[i % len(hostile)][:200], author_id=MALLORY, status=Status.APPROVED
+        )
+        parent = add(services, replace(asked, id=f"0{i:02}".ljust(26, "0")))
+        own = " ".join(f"{chr(97 + i * k % 26)}{i * k * 7919}" for k in range(1, 12))  # So that none are copies.
+        reply = comment_of(
+            f"{own} {hostile[-i % len(hostile)]}",
+            name=hostile[i % len(hostile)][:200],
+            author_id=MALLORY,
+            parent_id=parent.id,
+        )
+        add(services, reply)
 
     answer = alice.get("/review/?site=site-a")
 
+    assert answer.get_data().count(b'class="parent"') == CARDS_A_PAGE
     assert len(answer.get_data()) < 150_000
 
 
@@ -280,3 +293,27 @@ def test_scripts_import_only_what_is_there() -> None:
     for script in folder.glob("*.js"):
         for target in re.findall(r'from "\./([^"]+)"|^import "\./([^"]+)"', script.read_text(), re.MULTILINE):
             assert (folder / (target[0] or target[1])).exists(), script
+
+
+def test_a_page_of_hostile_names_and_copies_stays_small(services: Services, alice: Person) -> None:
+    for i in range(60):
+        text = "a\u202e" * 400 + f" number {i}" * (i % 3)
+        author = f"k1.{'bcdefgh'[i % 7] * 32}"
+        add(services, comment_of(text, name="b\u202e" * 60, author_id=author, author_url="https://\u202e" * 90))
+
+    answer = alice.get("/review/?site=site-a")
+
+    assert "copies" in answer.get_data(as_text=True)
+    assert len(answer.get_data()) < 150_000
+
+
+def test_twenty_hostile_cards_stay_small(services: Services, alice: Person) -> None:
+    for i in range(CARDS_A_PAGE):
+        own = " ".join(f"{chr(97 + i * k % 26)}{i * k * 7919}" for k in range(1, 12))
+        text = own + "a\u202e" * 400
+        add(services, comment_of(text, name="b\u202e" * 60, author_id=MALLORY, author_url="https://\u202e" * 90))
+
+    answer = alice.get("/review/?site=site-a")
+
+    assert len(shown(answer.get_data(as_text=True))) == CARDS_A_PAGE
+    assert len(answer.get_data()) < 150_000

@@ -38,8 +38,11 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   decideCards(selected(), event.submitter.value).then(recount);
 });
-document.getElementById("select-all").addEventListener("click", () => choose(true));
-document.getElementById("select-none").addEventListener("click", () => choose(false));
+for (const [id, isChosen] of [["select-all", true], ["select-none", false]]) {
+  const button = document.getElementById(id);
+  button.hidden = false;
+  button.addEventListener("click", () => choose(isChosen));
+}
 document.getElementById("cards").addEventListener("change", (event) => {
   if (event.target.closest(".pick")) anchor = deck.cardOf(event.target);
   recount();

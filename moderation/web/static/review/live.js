@@ -112,10 +112,14 @@ function end() {
 
 function show(state) {
   for (const card of deck.all()) {
-    const holder = state.holders[card.dataset.id] ?? "";
-    mark(card, holder);
-    if (state.gone[card.dataset.id]) markGone(card, state.gone[card.dataset.id]);
-    else markStale(card, state.versions[card.dataset.id]);
+    const id = card.dataset.id;
+    if (state.gone[id]) {
+      markGone(card, state.gone[id]);
+      continue;
+    }
+    revive(card);
+    mark(card, state.holders[id] ?? "");
+    markStale(card, state.versions[id]);
   }
   if (state.position !== position) {
     position = state.position;
@@ -159,6 +163,13 @@ function markGone(card, sentence) {
   line.hidden = false;
   line.textContent = sentence;
   for (const button of card.querySelectorAll("button, .pick input")) button.disabled = true;
+}
+
+// A decision elsewhere was taken back.
+function revive(card) {
+  if (!card.classList.contains("gone")) return;
+  card.classList.remove("gone");
+  for (const button of card.querySelectorAll("button:not([hidden]), .pick input")) button.disabled = false;
 }
 
 async function claim(card) {
