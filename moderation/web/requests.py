@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Frame:
 def begin(environ: WSGIEnvironment) -> Frame:
     """Give a request its id, which every log line of it will carry."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
     return Frame(request_id, time.perf_counter())
