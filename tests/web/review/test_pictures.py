@@ -36,8 +36,7 @@ def select(page: Any) -> None:
 
 def open_copies(page: Any) -> None:
     page.locator("details.copies summary").click()
-    page.locator("article:has(details.copies)").scroll_into_view_if_needed()
-    page.mouse.wheel(0, 420)
+    page.locator("article:has(details.copies)").evaluate("card => card.scrollIntoView()")
     page.wait_for_timeout(300)
 
 
