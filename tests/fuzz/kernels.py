@@ -22,6 +22,7 @@ def make_features() -> Check:
     from model.serving import Model, Span
 
     model = load_model(BASE_DIRECTORY)
+    model.warm_up()  # Compiling, where nobody did it yet, takes longer than any input may.
 
     def check(text: str, author: str, link: str) -> None:
         with quick():
