@@ -164,8 +164,8 @@ def compare(services: Services, sites: list[Filled], *, times: int) -> Latencies
     taken: dict[str, list[list[float]]] = {name: [[] for _ in sides] for name in sides[0]}
     order = list(range(len(sides)))
     for _ in range(times):
+        order.append(order.pop(0))  # Who comes first finds the caches cold.
         for name, lists in taken.items():
-            order.append(order.pop(0))  # Who comes first finds the caches cold.
             for number in order:
                 began = time.perf_counter()
                 told = sides[number][name]()
