@@ -26,7 +26,8 @@ function winnow_instead_of_akismet( $answer, $arguments, $url ) {
 	// The plugin names Akismet's host in a header of its own, which would be wrong for ours.
 	unset( $arguments['headers']['Host'], $arguments['headers']['host'] );
 	$query  = isset( $parts['query'] ) ? '?' . $parts['query'] : '';
-	$target = untrailingslashit( WINNOW_URL ) . $parts['path'] . $query;
+	$path   = isset( $parts['path'] ) ? $parts['path'] : '/';
+	$target = untrailingslashit( WINNOW_URL ) . $path . $query;
 
 	return wp_remote_request( $target, $arguments );
 }
