@@ -279,7 +279,7 @@ def test_store_away_is_503_with_a_guid(live: Live, monkeypatch: pytest.MonkeyPat
     def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(live.services.connection, "run", away)
+    monkeypatch.setattr(live.services.connection, "_guarded", away)
 
     answer = check(live, **HAM)
 

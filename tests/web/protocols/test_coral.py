@@ -254,7 +254,7 @@ def test_store_away_is_503(coral: Live, monkeypatch: pytest.MonkeyPatch) -> None
         raise StoreUnavailable("away")
 
     ask(coral, HAM)
-    monkeypatch.setattr(coral.services.connection, "run", away)
+    monkeypatch.setattr(coral.services.connection, "_guarded", away)
 
     answer = ask(coral, HAM)
 
