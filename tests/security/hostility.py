@@ -21,6 +21,8 @@ from tests.security.table import Hostile
 SLOW_SECONDS = 2.0  # CPU time in this process; no request may cost that.
 # The sign-in page repeats the name that was typed and the page that was asked for, to whoever sent them, no one else.
 OWN_ADDRESS = "an address"
+# An address with two slashes in a row is redirected to the one without, query and all; its sender knows what is in it.
+OWN_KEY, TO_ONE_SLASH = "a key", 308
 TOLD = re.compile(
     r"Traceback \(most recent|File \"[^\"]+\.py\"|" + re.escape(str(ROOT)) + r"|/site-packages/|/usr/lib/python",
     re.ASCII,
@@ -45,7 +47,7 @@ def leaks_in(text: str, key: str) -> list[str]:
     found = [TOLD.search(text)[0]] if TOLD.search(text) else []  # type: ignore[index]
     if MALLORY in text.lower() or MALLORY.replace("@", "%40") in text.lower():
         found.append(OWN_ADDRESS)
-    return found + (["a key"] if key in text else [])
+    return found + ([OWN_KEY] if key in text else [])
 
 
 def send_all(app: Flask, requests: Iterable[Hostile], key: str, count: Count) -> None:
@@ -58,6 +60,8 @@ def send_all(app: Flask, requests: Iterable[Hostile], key: str, count: Count) ->
         told = leaks_in(answer.text + str(answer.headers), key)
         if one.path.startswith("/review"):
             told = [what for what in told if what != OWN_ADDRESS]
+        if answer.status_code == TO_ONE_SLASH:
+            told = [what for what in told if what not in (OWN_ADDRESS, OWN_KEY)]
         _note(count, one, answer.status_code, taken, told)
         answer.close()
 
