@@ -40,6 +40,7 @@ bench: setup-test ## speed, in figures: scoring, HTTP, and the drop-in protocols
 	$(BIN)/python -m bench.scoring
 	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.protocols
+	$(BIN)/python -m bench.tabs
 
 docs: setup-test ## the pages that are generated: command line and API
 	$(BIN)/python -m docs.generate
