@@ -26,7 +26,7 @@ SENTINEL_SECONDS = 0.15  # Three that hang, asked twice, still leave an answer w
 POOL_WAIT_SECONDS = 0.4  # For a free connection when all threads want one.
 POOL_SIZE = 64
 OPEN_SECONDS = 0.8  # The first look at a cluster also reads its list of commands.
-REFRESH_SECONDS = 0.3  # How long a request waits for news of who has which slot.
+REFRESH_SECONDS = 0.05  # How long a request waits for news of who has which slot; the next one profits from them.
 _INHERITED = (
     "username",
     "password",
