@@ -15,7 +15,7 @@ SETS = ("one", "two", "three", "four", "odd")
 
 
 def recipe(names):
-    parts = tuple(DataSet(name, f"{name}.jsonl", {"spam": None}, fold=name) for name in names)
+    parts = tuple(DataSet(name, f"{name}.jsonl", {"spam": ("spam",)}, fold=name) for name in names)
     return Recipe("left-out-1", parts, Training(epochs=4))
 
 
