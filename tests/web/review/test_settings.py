@@ -178,7 +178,8 @@ def test_numbers_count_verdicts_decisions_and_what_was_overruled(services: Servi
     numbers = services.insight.numbers("site-a")
     page = root.get("/review/numbers?site=site-a").get_data(as_text=True)
 
-    assert numbers.days[-1].verdicts["review"] == 4
+    # Two hours ago may have been yesterday.
+    assert sum(day.verdicts["review"] for day in numbers.days) == 4
     assert (numbers.days[-1].approved, numbers.days[-1].rejected) == (3, 1)
     assert [(one.code, one.judged, one.overruled) for one in numbers.reasons] == [("model-spam", 4, 3)]
     band = numbers.bands["spam"][5]
