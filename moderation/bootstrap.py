@@ -13,6 +13,7 @@ from moderation.scoring import Scorer
 from moderation.service.accounts import Accounts
 from moderation.service.acts import Acts, Kept
 from moderation.service.coral import Coral
+from moderation.service.coral_matching import Matches
 from moderation.service.decisions import Decisions
 from moderation.service.desk import Desk
 from moderation.service.feedback import Feedback
@@ -57,7 +58,7 @@ def build(settings: Settings, redis_url: str) -> Services:
     keyring = load_keyring(settings)
     connection = Connection(redis_url)
     comments, queue, archive = Comments(connection), Queue(connection), Archive(connection)
-    reviews, accounts = Reviews(connection), AccountStore(connection)
+    reviews, accounts, outbox = Reviews(connection), AccountStore(connection), Outbox(connection)
     scorer = Scorer(settings.models_dir)
     judge = Judge(scorer)
     decisions = Decisions(comments, queue, now=now, new_id=new_id)
@@ -69,14 +70,14 @@ def build(settings: Settings, redis_url: str) -> Services:
         comments=comments,
         queue=queue,
         archive=archive,
-        outbox=Outbox(connection),
+        outbox=outbox,
         scorer=scorer,
         judge=judge,
         submissions=submissions,
         decisions=decisions,
         feedback=Feedback(comments, submissions, decisions, archive, now=now),
         guesses=Guesses(accounts, keyring),
-        coral=Coral(comments, queue, submissions, decisions, keyring, now=now),
+        coral=Coral(Matches(comments, queue, keyring), submissions, decisions, outbox, now=now, new_id=new_id),
         sites=SiteDirectory(Sites(connection), keyring, now=now, thresholds=judge.thresholds),
         privacy=Privacy(comments, queue, archive, now=now),
         accounts=Accounts(accounts, keyring, now=now),

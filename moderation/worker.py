@@ -21,7 +21,9 @@ from moderation.core.errors import NotFound, StoreUnavailable
 from moderation.core.site import Site
 from moderation.service.services import Services
 from moderation.store.outbox import CLAIM_SECONDS, Delivery
-from moderation.webhooks.courier import Courier, Outcome
+from moderation.webhooks.coral_courier import CoralCourier
+from moderation.webhooks.courier import Courier
+from moderation.webhooks.outcome import Outcome
 from moderation.webhooks.traffic import Traffic
 from moderation.webhooks.transport import Transport
 
@@ -106,6 +108,7 @@ class Worker:
             transport,
             now=services.now,
             callback_keys=services.keyring.derived("callback"),
+            coral=CoralCourier(services.coral, services.keyring, transport, now=services.now),
         )
         self._traffic = Traffic()
         self._claim_seconds = claim_seconds

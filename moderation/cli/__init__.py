@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "moderator": ("moderation.cli.moderator:moderator", "Add, list and disable moderators."),
     "comments": ("moderation.cli.comments:comments", "Export, import, erase and purge comments."),
     "model": ("model.cli:cli", "Train, evaluate and promote classifiers."),
+    "coral": ("moderation.cli.coral:coral", "Tell Coral what is decided here."),
     "secret": ("moderation.cli.secret:secret", "Rotate the secret keys behind the pseudonyms."),
 }
 

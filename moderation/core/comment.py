@@ -100,6 +100,7 @@ class Submission:
     Attributes:
         callback: Sealed address that a later decision is told to, instead of the site's webhook.
         trace: Keyed digest that a later report about the same comment is recognised by.
+        origin: Where it stands in another program that is told of decisions, beside the site's webhook.
     """
 
     content: str
@@ -118,6 +119,7 @@ class Submission:
     ip_id: str | None = None
     callback: str | None = None
     trace: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ class Comment:
     ip_id: str | None = None
     edited: bool = False
     callback: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class Site:
         webhook_generation: Which of the site's derived webhook secrets is in use.
         webhook_disabled: Why deliveries stopped, or None.
         coral_secrets: With which Coral signs what it sends us, newest first; sealed.
+        coral_access: Where decisions are told to Coral, and with which token; sealed, or None.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Site:
     webhook_generation: int = 1
     webhook_disabled: str | None = None
     coral_secrets: tuple[str, ...] = ()
+    coral_access: str | None = None
 
 
 def policy_document(policy: Policy, model: Mapping[str, Thresholds]) -> dict[str, Any]:

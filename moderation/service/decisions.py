@@ -21,7 +21,7 @@ from moderation.core.identity import public_name
 from moderation.core.reasons import KINDS, Action
 from moderation.core.site import Site
 from moderation.core.text import plain_text
-from moderation.service.events import EVENT_OF_STATUS, RESTORED, audit_entry, event_for
+from moderation.service.events import EVENT_OF_STATUS, RESTORED, audit_entry, coral_event, event_for
 from moderation.service.submissions import Clock, check_fingerprint, check_version
 from moderation.store.comments import Comments, already_decided
 from moderation.store.queue import Claim, Queue
@@ -40,6 +40,7 @@ class Judgment:
         version: The version they saw, or None to decide on whatever it is now.
         fence: Their claim's fencing number, or None.
         override: Decide although the comment is not pending.
+        is_from_coral: Decided there, so that Coral need not be told.
     """
 
     ruling: Ruling
@@ -49,6 +50,7 @@ class Judgment:
     version: int | None = None
     fence: str | None = None
     override: bool = False
+    is_from_coral: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Decisions:
                 "decide", after, who=public_name(judgment.moderator), at=after.updated_at, **_ruling(judgment)
             ),
             event=self._event(site, EVENT_OF_STATUS[after.status], after),
+            told=None if judgment.is_from_coral else self._told(site, after),
             label=training_label(site, after),
             fence=judgment.fence,
             counters=_counters(after),
@@ -170,6 +173,7 @@ class Decisions:
             operation_id=self._new_id(),
             audit=audit_entry("undo", after, who=public_name(who), at=after.updated_at),
             event=self._event(site, RESTORED, after),
+            told=self._told(site, after),
             label=training_label(site, after),
             counters=tuple(f"{name}:-1" for name in _counters(before)),
             counted_at=before.decision.at,
@@ -199,6 +203,9 @@ class Decisions:
     def release(self, site: Site, claims: Sequence[Claim]) -> list[str]:
         """Give claims up."""
         return self._queue.renew(site.name, claims, seconds=0)
+
+    def _told(self, site: Site, comment: Comment) -> dict[str, object] | None:
+        return coral_event(site, comment, new_id=self._new_id, at=comment.updated_at)
 
     def _event(self, site: Site, kind: str, comment: Comment) -> dict[str, object] | None:
         return event_for(site, kind, comment, new_id=self._new_id, at=comment.updated_at)

@@ -18,6 +18,8 @@ EVENT_OF_STATUS = {
     Status.REJECTED: "comment.rejected",
 }
 RESTORED = "comment.restored"
+CORAL_DECIDED = "coral.decided"
+CORAL_SEEN = "coral.seen"
 
 
 def timestamp(at: datetime) -> str:
@@ -51,6 +53,24 @@ def event_for(
         return None  # A callback can say spam or ham only; that the comment waits, its client knows.
     event = webhook_event(kind, comment, message_id=new_id(), at=at)
     return event if comment.callback is None else {**event, "callback": comment.callback}
+
+
+def coral_event(site: Site, comment: Comment, *, new_id: Callable[[], str], at: datetime) -> dict[str, object] | None:
+    """Return the message that lets Coral know of a decision, or None where it is not to be told.
+
+    It names the comment alone: what Coral is told is where the comment stands when the message goes out.
+    """
+    if comment.origin is None or site.coral_access is None or comment.status is Status.PENDING:
+        return None  # Coral knows no way back to where nothing was decided.
+    return coral_message(CORAL_DECIDED, f"coral:{comment.id}", new_id=new_id, at=at, comment=comment.id)
+
+
+def coral_message(
+    kind: str, chain: str, *, new_id: Callable[[], str], at: datetime, **facts: object
+) -> dict[str, object]:
+    """Return a message for Coral: messages of one chain go out one after the other."""
+    body = {"type": kind, "timestamp": timestamp(at), "data": {"id": chain, **facts}}
+    return {"id": f"msg_{new_id()}", "body": body, "coral": True}
 
 
 def webhook_event(kind: str, comment: Comment, *, message_id: str, at: datetime) -> dict[str, object]:

@@ -190,6 +190,10 @@ class SiteDirectory:
         """Take all of Coral's secrets back; nothing that it sends is accepted any more."""
         return self._update(name, lambda site: replace(site, coral_secrets=()))
 
+    def set_coral_access(self, name: str, sealed: str | None) -> Site:
+        """Tell Coral of decisions from now on, or (None) no more."""
+        return self._update(name, lambda site: replace(site, coral_access=sealed))
+
     def webhook_secrets(self, site: Site) -> tuple[str, ...]:
         """Return the secrets that sign a site's webhooks, newest first, as ``whsec_`` and base64."""
         generations = range(site.webhook_generation, max(0, site.webhook_generation - 2), -1)

@@ -155,6 +155,7 @@ class Submissions:
             verdict=verdict,
             ip_id=submission.ip_id,
             callback=submission.callback,
+            origin=submission.origin,
         )
 
     def edit(self, site: Site, comment_id: str, edit: Edit) -> Comment:

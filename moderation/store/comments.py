@@ -130,6 +130,21 @@ class Comments:
 
         self._connection.call(write)
 
+    def recall(self, site: str, trace: str) -> str | None:
+        """Return what a trace leads to, or None."""
+        found: str | None = self._connection.call(lambda client: client.get(SiteKeys(site).trace(trace)))
+        return found
+
+    def remember_once(self, site: str, trace: str, value: str, *, seconds: int = TRACE_MS // 1000) -> bool:
+        """Let a trace lead to a value; False if it leads to another already, of which nothing is changed."""
+        name = SiteKeys(site).trace(trace)
+        is_new = self._connection.call(lambda client: client.set(name, value, nx=True, ex=seconds))
+        return bool(is_new) or self.recall(site, trace) == value  # The answer to a first attempt may have been lost.
+
+    def forget_trace(self, site: str, trace: str) -> bool:
+        """Let a trace lead nowhere; whether it led somewhere before."""
+        return bool(self._connection.call(lambda client: client.delete(SiteKeys(site).trace(trace))))
+
     def get_many(self, site: str, comment_ids: Iterable[str]) -> list[Comment]:
         """Return those of the comments that exist, in the order asked for; one round trip for each 500."""
         keys = SiteKeys(site)

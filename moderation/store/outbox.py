@@ -23,6 +23,7 @@ from moderation.core.comment import from_milliseconds, to_milliseconds
 from moderation.store import keys as names
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
+from moderation.store.records import dump
 from moderation.store.topology import server_time
 
 TAKE_UP = 200  # Messages taken up in one script.
@@ -44,6 +45,7 @@ class Delivery:
         body: As it was when the event happened.
         token: The claim; it must come with what became of the message.
         callback: Sealed address that is told instead of the site's webhook, or None.
+        is_for_coral: Whether Coral is told, or asked, instead of the site's webhook.
     """
 
     site: str
@@ -53,6 +55,7 @@ class Delivery:
     body: dict[str, Any]
     token: str
     callback: str | None = None
+    is_for_coral: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class Outbox:
         # The hash has one field a message, and one a comment, of which exactly one message is planned.
         next_at = from_milliseconds(int(heads[0][1])) if heads else None
         return Backlog(waiting=unread + fields - chains, overdue=unread + due, next_at=next_at)
+
+    def put(self, site: str, event: dict[str, object]) -> None:
+        """Add a message that goes with no write."""
+        key = SiteKeys(site).outbox
+        self._connection.call(lambda client: client.xadd(key, {"event": dump(event)}))
 
     def claim(self, site: str, *, token: str, limit: int, seconds: float = CLAIM_SECONDS) -> list[Delivery]:
         """Take up new messages and claim at most ``limit`` that are due.
@@ -182,7 +190,8 @@ class Outbox:
 def _delivery_of(site: str, message_id: str, attempts: int, raw: str, token: str) -> Delivery:
     event = json.loads(raw)
     body = event["body"]
-    return Delivery(site, message_id, str(body["data"].get("id")), attempts, body, token, event.get("callback"))
+    chain, is_for_coral = str(body["data"].get("id")), bool(event.get("coral"))
+    return Delivery(site, message_id, chain, attempts, body, token, event.get("callback"), is_for_coral)
 
 
 Heads = list[tuple[str, float]]

@@ -38,6 +38,7 @@ _DOCUMENT_FIELDS = {
     "ip": "ip_id",
     "e": "edited",
     "cb": "callback",
+    "o": "origin",
 }
 _DEFAULTS = {"content_type": "text/plain", "type": "comment", "edited": False}
 

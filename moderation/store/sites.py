@@ -89,6 +89,7 @@ def _arguments(site: Site, *extra: tuple[str, Any]) -> list[str]:
         "webhook_generation": str(site.webhook_generation),
         "webhook_disabled": site.webhook_disabled or "",
         "coral_secrets": dump(list(site.coral_secrets)),
+        "coral_access": site.coral_access or "",
     }
     fields |= {name: str(to_milliseconds(value)) for name, value in extra}
     return [part for pair in fields.items() for part in pair]
@@ -105,4 +106,5 @@ def _site_of(name: str, fields: dict[str, str]) -> Site:
         webhook_generation=int(fields["webhook_generation"]),
         webhook_disabled=fields["webhook_disabled"] or None,
         coral_secrets=tuple(json.loads(fields.get("coral_secrets", "[]"))),
+        coral_access=fields.get("coral_access") or None,
     )

@@ -50,6 +50,8 @@ class Change:
         before: As the caller read it; the change is refused if the store has moved on.
         after: As it shall be; its version is one more.
         operation_id: Makes a repetition harmless.
+        event: For the site's webhook.
+        told: For another program that knows the comment.
         fence: The caller's claim on the queue item, if there is one.
         counters: Names in the day's statistics to add one to; with ``:-1`` to take one from.
         counted_at: The day whose statistics they are.
@@ -60,6 +62,7 @@ class Change:
     operation_id: str
     audit: dict[str, object]
     event: dict[str, object] | None = None
+    told: dict[str, object] | None = None
     label: Label | None = None
     fence: str | None = None
     counters: tuple[str, ...] = ()
@@ -181,7 +184,7 @@ def decide_arguments(change: Change) -> list[str | int | float]:
         change.label.days * DAY_MS if change.label else 0,
         highest_score(after),
         dump(change.audit),
-        dump(change.event) if change.event else "",
+        "\n".join(dump(event) for event in (change.event, change.told) if event),  # JSON holds no line breaks.
         ",".join(change.counters),
         _idempotency_value(change.idempotency, before.id),
         IDEMPOTENCY_MS,

@@ -10,7 +10,6 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +23,8 @@ from moderation.service.events import timestamp
 from moderation.service.sites import SiteDirectory
 from moderation.store.outbox import Delivery, Outbox
 from moderation.webhooks.callbacks import CALLBACK_HEADERS, callback_form
+from moderation.webhooks.coral_courier import CoralCourier
+from moderation.webhooks.outcome import Outcome
 from moderation.webhooks.schedule import DELAYS, next_delay, retry_after_seconds
 from moderation.webhooks.sealing import unseal
 from moderation.webhooks.signing import encode, signed_headers
@@ -34,23 +35,6 @@ TEST_EVENT = "winnow.test"
 _CONFLICT_ATTEMPTS = 3
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one attempt.
-
-    Attributes:
-        result: ``200``, ``503``, ``timeout``, ``refused`` and the like.
-        seconds: How long it took.
-        retry_after: Seconds for which the endpoint asked us to leave it alone.
-    """
-
-    result: str
-    seconds: float
-    is_delivered: bool = False
-    is_gone: bool = False
-    retry_after: float = 0.0
 
 
 class Courier:
@@ -64,7 +48,9 @@ class Courier:
         *,
         now: Callable[[], datetime],
         callback_keys: Sequence[bytes] = (),
+        coral: CoralCourier | None = None,
     ) -> None:
+        self._coral = coral
         self._callback_keys = callback_keys
         self._sites = sites
         self._outbox = outbox
@@ -106,6 +92,8 @@ class Courier:
         """Send a claimed message once; never raises for what the endpoint does."""
         started = time.monotonic()
         try:
+            if delivery.is_for_coral and self._coral is not None:
+                return self._coral.attempt(site, delivery)
             if delivery.callback is not None:
                 answer = self.call_back(delivery)
             elif url is None:
@@ -139,9 +127,9 @@ class Courier:
             log.info("webhook-delivered")
             return
         delay = next_delay(attempts, retry_after_seconds=outcome.retry_after, chance=random.random())
-        if delivery.callback is not None and (delay is None or outcome.is_gone):
+        if (delivery.callback is not None or delivery.is_for_coral) and (delay is None or outcome.is_gone):
             self._outbox.delivered(delivery, now=self._now())
-            log.error("callback-given-up")
+            log.error("coral-given-up" if delivery.is_for_coral else "callback-given-up")
             return
         if delay is None or outcome.is_gone:
             reason = GONE if outcome.is_gone else f"All {len(DELAYS)} attempts failed; the last one: {outcome.result}."

@@ -3,7 +3,7 @@
 --   5 thread index of the new status, 6 risk, 7 lease, 8 fence, 9 holder, 10 rejected-at, 11 decided-at, 12 author,
 --   13 label, 14 labels, 15 audit, 16 outbox, 17 day, 18 idempotency record
 -- ARGV: 1 id, 2 operation id, 3 version the caller saw, 4 fence or '', 5 old status, 6 new status, 7 now ms,
---   8 decision or '', 9 history, 10 label or '', 11 label ms, 12 highest score, 13 audit entry, 14 webhook event or '',
+--   8 decision or '', 9 history, 10 label or '', 11 label ms, 12 highest score, 13 audit entry, 14 events for the outbox, one a line, or '',
 --   15 comma-separated counters of the day (a name with ':-1' takes one away), 16 idempotency value or '',
 --   17 idempotency ms, 18 waited ms or ''
 -- Returns: {'ok'} | {'done'} | {'replay', value} | {'missing'} | {'moved', version now} | {'lease'}
@@ -44,7 +44,7 @@ else
   redis.call('ZREM', KEYS[14], id)
 end
 redis.call('XADD', KEYS[15], '*', 'entry', ARGV[13])
-if ARGV[14] ~= '' then redis.call('XADD', KEYS[16], '*', 'event', ARGV[14]) end
+for event in string.gmatch(ARGV[14], '[^\n]+') do redis.call('XADD', KEYS[16], '*', 'event', event) end
 for counter in string.gmatch(ARGV[15], '[^,]+') do
   local name, sign = string.match(counter, '^(.-)(:%-1)$')
   redis.call('HINCRBY', KEYS[17], name or counter, sign and -1 or 1)

@@ -16,6 +16,7 @@ from moderation.core.errors import MalformedBody
 from moderation.core.identity import Keyring, forget_all
 from moderation.core.site import Site
 from moderation.service.coral import Writing
+from moderation.service.coral_matching import author_key
 from moderation.web.akismet.form import CONTENT_MAX, MARKUP, URL
 from moderation.web.schemas import URL_MAX
 
@@ -32,6 +33,7 @@ class Event:
         queue: ``PENDING``, ``REPORTED``, ``UNMODERATED``, or nothing.
         status: Of the comment.
         at: When Coral wrote it; None if it does not say.
+        tenant: Coral's id of itself.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Event:
     queue: str
     status: str
     at: datetime | None
+    tenant: str
 
 
 def object_of(body: bytes) -> Mapping[str, Any]:
@@ -64,31 +67,33 @@ def writing_of(given: Mapping[str, Any], *, site: Site, keyring: Keyring) -> Wri
     if not content.strip():
         return None
     url = forget_all(_clean(story.get("url")))[:URL_MAX]
-    user = _clean(author.get("id"))[:ID_MAX]
+    user, tenant = _clean(author.get("id"))[:ID_MAX], _clean(given.get("tenantID"))[:ID_MAX]
     submission = Submission(
         content=content,
         permalink=url if URL.fullmatch(url) else site.url,
         author_name="",
-        author=_author(user, _clean(given.get("tenantID"))[:ID_MAX], site=site, keyring=keyring),
+        author=_author(user, tenant, site=site, keyring=keyring),
         content_type="text/html" if MARKUP.search(content) else "text/plain",
         parent_id=forget_all(_clean(comment.get("parentID")))[:ID_MAX] or None,
         author_is_trusted=author.get("role") in TRUSTED_ROLES,
     )
-    return Writing(submission, story=_clean(story.get("id"))[:ID_MAX], is_edit=given.get("action") == "EDIT")
+    return Writing(
+        submission, tenant=tenant, story=_clean(story.get("id"))[:ID_MAX], is_edit=given.get("action") == "EDIT"
+    )
 
 
 def _author(user: str, tenant: str, *, site: Site, keyring: Keyring) -> AuthorIdentity:
-    """Return the pseudonym of a Coral user; nothing that is written like an address can be the same one."""
+    """Return the pseudonym of a Coral user."""
     if not user:
         return AuthorIdentity("", ())
-    ids = keyring.author_ids(f"coral\0{tenant}\0{user}", site=site.name)
+    ids = keyring.author_ids(author_key(tenant, user), site=site.name)
     return AuthorIdentity(ids[0], ids)
 
 
 def event_of(given: Mapping[str, Any]) -> Event:
     """Return a webhook's event."""
     data = _part(given, "data")
-    named = {name: _clean(data.get(name))[:ID_MAX] for name in ("commentID", "storyID", "queue", "status")}
+    named = {name: forget_all(_clean(data.get(name)))[:ID_MAX] for name in ("commentID", "storyID", "queue", "status")}
     return Event(
         kind=_clean(given.get("type"))[:ID_MAX],
         comment=named["commentID"],
@@ -96,6 +101,7 @@ def event_of(given: Mapping[str, Any]) -> Event:
         queue=named["queue"],
         status=named["status"],
         at=_time(_clean(given.get("createdAt"))),
+        tenant=forget_all(_clean(given.get("tenantID")))[:ID_MAX],
     )
 
 

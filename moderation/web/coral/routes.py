@@ -17,6 +17,7 @@ from moderation.core.errors import NotFound, SiteChanged, Unauthenticated
 from moderation.core.policy import LABELS
 from moderation.core.reasons import KINDS
 from moderation.core.site import Site
+from moderation.service.coral import STATUSES
 from moderation.web.auth import metrics, services
 from moderation.web.bodies import rendered
 from moderation.web.coral.payloads import Event, event_of, object_of, writing_of
@@ -28,7 +29,7 @@ REJECTION = {"status": "REJECTED", "rejectionReason": {"code": "SPAM"}}
 ENTERED = "COMMENT_ENTERED_MODERATION_QUEUE"
 LEFT = "COMMENT_LEFT_MODERATION_QUEUE"
 WITHHELD_QUEUE = "PENDING"  # Holds what was withheld; a comment that is published goes into UNMODERATED.
-DECIDED = {"APPROVED": True, "REJECTED": False}
+APPEARED = {ENTERED, LEFT, "COMMENT_CREATED", "COMMENT_REPLY_CREATED"}
 _log = structlog.get_logger(__name__)
 
 
@@ -93,7 +94,7 @@ def _labels_against(comment: Comment, site: Site) -> list[str]:
 @bp.post("/webhook", defaults={"name": None}, strict_slashes=False)
 @bp.post("/webhook/<name>", strict_slashes=False)
 def webhook(name: str | None) -> Response:
-    """Keep our queue in step with Coral's, as far as its events say which comment is meant."""
+    """Keep our queue in step with Coral's: where we may ask it, by what it says of a comment, else by page and time."""
     site = _signed_site(name)
     event = event_of(object_of(request.get_data()))
     if event.comment:
@@ -102,10 +103,14 @@ def webhook(name: str | None) -> Response:
 
 
 def _keep_in_step(site: Site, event: Event) -> None:
-    if event.kind == ENTERED and event.queue == WITHHELD_QUEUE:
-        at = event.at or services().now()
-        is_found = services().coral.withheld(site, event.comment, story=event.story, at=at)
-        _log.info("coral-withheld", site=site.name, found=is_found)
-    elif event.kind == LEFT and event.status in DECIDED:
-        is_found = services().coral.decided(site, event.comment, is_approved=DECIDED[event.status])
+    coral = services().coral
+    if event.kind == LEFT and event.status in STATUSES:
+        is_found = coral.decided(site, event.comment, status=event.status)
         _log.info("coral-decided", site=site.name, found=is_found)
+    if site.coral_access is not None:
+        if event.kind in APPEARED:
+            coral.appeared(site, event.comment, tenant=event.tenant)
+    elif event.kind == ENTERED and event.queue == WITHHELD_QUEUE:
+        at = event.at or services().now()
+        is_found = coral.withheld(site, event.comment, story=event.story, at=at)
+        _log.info("coral-withheld", site=site.name, found=is_found)

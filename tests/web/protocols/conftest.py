@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from moderation import bootstrap
 from moderation.config import Settings
 from moderation.scoring import Scorer
 from moderation.service.services import Services
-from moderation.web import create_app
+from moderation.webhooks.transport import Transport
+from moderation.worker import Worker
 from tests.keyword_model import KeywordModel
 
 
@@ -33,12 +37,14 @@ class _Silent(WSGIRequestHandler):
 
 
 @pytest.fixture
-def live(store_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+def live(
+    store_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, app_of: Callable[[Services], Flask]
+) -> Iterator[Live]:
     """Serve the site "blog" of https://blog.example on loopback."""
     monkeypatch.setattr(Scorer, "model", KeywordModel())
     services = bootstrap.build(settings, store_url)
     _, key = services.sites.add("blog", "https://blog.example")
-    server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_Silent)
+    server = make_server("127.0.0.1", 0, app_of(services), threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -48,3 +54,17 @@ def live(store_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         server.server_close()
         thread.join()
         services.connection.close()
+
+
+@contextmanager
+def working(services: Services) -> Iterator[None]:
+    """Run a worker that may call loopback."""
+    stop = threading.Event()
+    worker = Worker(services, Transport(allow=(ipaddress.ip_network("127.0.0.0/8"),)))
+    thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

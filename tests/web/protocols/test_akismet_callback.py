@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import parse_qs
 
 import httpx
@@ -13,25 +10,8 @@ import pytest
 
 from moderation.core.comment import RejectReason, Ruling
 from moderation.service.decisions import Judgment
-from moderation.service.services import Services
-from moderation.webhooks.transport import Transport
-from moderation.worker import Worker
 from tests.receiver import Receiver, Reply, poll
-from tests.web.protocols.conftest import Live
-
-
-@contextmanager
-def working(services: Services) -> Iterator[None]:
-    """Run a worker that may call loopback."""
-    stop = threading.Event()
-    worker = Worker(services, Transport(allow=(ipaddress.ip_network("127.0.0.0/8"),)))
-    thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+from tests.web.protocols.conftest import Live, working
 
 
 @pytest.fixture
@@ -98,6 +78,7 @@ def test_undo_to_waiting_says_nothing_until_the_next_decision(live: Live, wordpr
     assert [b"%5Bresult%5D=true" in one.body for one in wordpress.requests] == [True, False]
 
 
+@pytest.mark.slow
 def test_callback_that_is_gone_is_given_up_without_harm_to_the_site(live: Live, wordpress: Receiver) -> None:
     wordpress.answer = lambda _: Reply(410)
     _, comment_id, _ = held(live, wordpress)

@@ -68,6 +68,19 @@ def test_two_that_could_be_meant_are_left_to_people(coral: Live) -> None:
     assert coral.services.queue.count(coral.site) == 2
 
 
+def test_equal_texts_of_one_author_are_paired_in_order_of_arrival(coral: Live) -> None:
+    for _ in range(2):
+        ask(coral, BORDERLINE)
+    first, second = stored(coral)
+
+    for number in (1, 2):
+        tell(coral, "ENTERED", status="SYSTEM_WITHHELD", comment=f"coral-{number}")
+    tell(coral, "LEFT", status="REJECTED", comment="coral-2")
+
+    after = coral.services.comments.get_many(coral.site, [first.id, second.id])
+    assert [one.status.value for one in after] == ["pending", "rejected"]
+
+
 def test_comment_is_connected_once(coral: Live) -> None:
     ask(coral, BORDERLINE)
     tell(coral, "ENTERED", status="SYSTEM_WITHHELD", comment="coral-1")

@@ -1,0 +1,385 @@
+"""What moderators decide here reaches Coral, and what they decide there comes back once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from moderation.core.comment import Comment, RejectReason, Ruling, Status
+from moderation.service.decisions import Judgment
+from moderation.store.outbox import Backlog
+from moderation.webhooks.coral_access import CoralAccess, seal_access
+from tests.receiver import Receiver, Reply, poll
+from tests.web.protocols.conftest import Live, working
+from tests.web.protocols.coral import BORDERLINE, HAM, SECRET, SPAM, add_secret, ask, stored, tell
+from tests.web.protocols.coral_server import TOKEN, CoralServer
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> None:
+    """Undo what commands that ran in this process set up."""
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def coral(live: Live) -> Iterator[CoralServer]:
+    """Give a Coral that asks us, and that we may tell."""
+    with Receiver() as receiver:
+        server = CoralServer(receiver)
+        receiver.answer = server.answer
+        add_secret(live, SECRET)
+        access = seal_access(CoralAccess(server.url, TOKEN), live.services.keyring)
+        live.services.sites.set_coral_access(live.site, access)
+        yield server
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moderation.webhooks.schedule.DELAYS", (0.0,) + (0.02,) * 9)
+    monkeypatch.setattr("moderation.webhooks.traffic.LONGEST_PAUSE_SECONDS", 0.02)
+
+
+def decide(live: Live, comment: Comment, reason: RejectReason | None = None, *, moderator: str = "Alice") -> Comment:
+    """Approve a comment, or reject it for a reason."""
+    judgment = Judgment(
+        ruling=Ruling.REJECT if reason else Ruling.APPROVE, reason=reason, moderator=moderator, override=True
+    )
+    return live.services.decisions.decide(live.services.sites.read(live.site), comment.id, judgment).comment
+
+
+def backlog(live: Live) -> Backlog:
+    return live.services.outbox.backlog(live.site)
+
+
+def settled(live: Live) -> None:
+    """Wait until the worker has nothing more to send."""
+    poll(lambda: backlog(live).waiting == 0)
+
+
+def post(live: Live, coral: CoralServer, coral_id: str, text: str, *, status: str = "SYSTEM_WITHHELD") -> None:
+    """Have Coral ask about a comment and store it."""
+    at = live.services.now()
+    ask(live, text)
+    coral.keep(coral_id, text, status=status, at=at)
+
+
+def appear(live: Live, coral_id: str) -> None:
+    """Have Coral tell that it withholds a comment, and wait until we have looked at it."""
+    assert tell(live, "ENTERED", comment=coral_id, status="SYSTEM_WITHHELD").status_code == 204
+    settled(live)
+
+
+@pytest.mark.parametrize("has_event", [True, False], ids=["after an event", "found by asking"])
+@pytest.mark.parametrize(
+    "reason, status",
+    [(None, "APPROVED"), (RejectReason.SPAM, "REJECTED"), (RejectReason.OTHER, "REJECTED")],
+    ids=["approve", "spam", "other"],
+)
+def test_decision_reaches_coral(
+    live: Live, coral: CoralServer, has_event: bool, reason: RejectReason | None, status: str
+) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        if has_event:
+            appear(live, "coral-1")
+
+        decide(live, stored(live)[0], reason)
+        settled(live)
+
+    assert coral.comments["coral-1"].status == status
+    assert coral.moderated == [("coral-1", status, None)]
+
+
+@pytest.mark.parametrize(
+    "reason, code",
+    [
+        (RejectReason.SPAM, "SPAM"),
+        (RejectReason.TOXIC, "ABUSIVE"),
+        (RejectReason.OFF_TOPIC, "IRRELEVANT_CONTENT"),
+        (RejectReason.OTHER, "OTHER"),
+    ],
+)
+def test_reason_goes_along_where_coral_demands_one(
+    live: Live, coral: CoralServer, reason: RejectReason, code: str
+) -> None:
+    coral.has_dsa = True
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        decide(live, stored(live)[0], reason)
+        settled(live)
+
+    assert coral.moderated == [("coral-1", "REJECTED", code)]
+
+
+def test_what_the_machine_rejected_can_be_approved_in_coral(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", SPAM, status="REJECTED")
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert coral.comments["coral-1"].status == "APPROVED"
+
+
+def test_what_was_published_can_be_rejected_in_coral(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", HAM, status="NONE")
+        decide(live, stored(live)[0], RejectReason.TOXIC)
+        settled(live)
+
+    assert coral.comments["coral-1"].status == "REJECTED"
+
+
+def test_answer_among_many_comments_is_found(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        for number in range(25):
+            coral.keep(f"later-{number}", f"Number {number}", at=live.services.now())
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert [one[0] for one in coral.moderated] == ["coral-1"]
+
+
+def test_loop_is_broken(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        decided = decide(live, stored(live)[0])
+        settled(live)
+        assert tell(live, "LEFT", comment="coral-1", status="APPROVED").status_code == 204
+        settled(live)
+
+    (comment,) = stored(live)
+    assert (comment.version, comment.decision) == (decided.version, decided.decision)
+    assert len(coral.moderated) == 1
+
+
+def test_echo_that_comes_after_an_undo_does_not_decide_again(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        decide(live, stored(live)[0])
+        settled(live)
+        live.services.decisions.undo(live.services.sites.read(live.site), stored(live)[0].id, who="Alice")
+        tell(live, "LEFT", comment="coral-1", status="APPROVED")
+        settled(live)
+
+    (comment,) = stored(live)
+    assert comment.status is Status.PENDING
+    assert len(coral.moderated) == 1
+
+
+def test_decision_in_coral_is_followed_and_not_sent_back(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        tell(live, "LEFT", comment="coral-1", status="REJECTED")
+        settled(live)
+
+    (comment,) = stored(live)
+    assert comment.decision is not None
+    assert (comment.status.value, comment.decision.moderator) == ("rejected", "coral")
+    assert coral.moderated == []
+
+
+def test_decision_that_coral_made_before_we_looked_is_followed(live: Live, coral: CoralServer) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    tell(live, "ENTERED", comment="coral-1", status="SYSTEM_WITHHELD")
+    coral.comments["coral-1"].status = "APPROVED"
+
+    with working(live.services):
+        settled(live)
+
+    assert stored(live)[0].status.value == "approved"
+    assert coral.moderated == []
+
+
+@pytest.mark.parametrize("order", [("coral-1", "coral-2"), ("coral-2", "coral-1")], ids=["in order", "the other way"])
+def test_equal_texts_are_paired_in_order_of_arrival(live: Live, coral: CoralServer, order: tuple[str, str]) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    post(live, coral, "coral-2", BORDERLINE)
+    first, second = stored(live)
+    coral.comments["coral-1"].at = first.created_at - timedelta(seconds=40)
+    coral.comments["coral-2"].at = second.created_at
+    for number, comment in enumerate((first, second)):
+        live.services.connection.client.hset(
+            f"w:{{blog}}:c:{comment.id}", "created", int((comment.created_at.timestamp() - 40 * (1 - number)) * 1000)
+        )
+
+    with working(live.services):
+        for coral_id in order:
+            appear(live, coral_id)
+        decide(live, first)
+        decide(live, second, RejectReason.SPAM)
+        settled(live)
+
+    assert sorted(coral.moderated) == [("coral-1", "APPROVED", None), ("coral-2", "REJECTED", None)]
+
+
+def test_two_at_once_take_one_each(live: Live, coral: CoralServer) -> None:
+    for number in range(4):
+        post(live, coral, f"coral-{number}", BORDERLINE)
+
+    with working(live.services):
+        for number in range(4):
+            tell(live, "ENTERED", comment=f"coral-{number}", status="SYSTEM_WITHHELD")
+        settled(live)
+        for comment in stored(live):
+            decide(live, comment)
+        settled(live)
+
+    assert sorted(one[0] for one in coral.moderated) == [f"coral-{number}" for number in range(4)]
+
+
+@pytest.mark.parametrize("change", [{"author": "user-jane"}, {"story": "story-2"}, {"parent": "coral-9"}])
+def test_somebody_elses_equal_text_is_left_alone(live: Live, coral: CoralServer, change: dict[str, str]) -> None:
+    ask(live, BORDERLINE)
+    coral.keep("coral-1", BORDERLINE, at=live.services.now(), **change)
+
+    with working(live.services):
+        appear(live, "coral-1")
+        (comment,) = stored(live)
+        decide(live, comment)
+        poll(lambda: backlog(live).waiting <= 1)
+
+    assert live.services.coral.matches.theirs(live.services.sites.read(live.site), comment.id) is None
+    assert coral.moderated == []
+
+
+def test_text_that_was_edited_in_coral_is_not_decided_on(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        kept = coral.comments["coral-1"]
+        kept.body, kept.revision = "<div>Something else</div>", 2
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert (kept.status, coral.moderated) == ("SYSTEM_WITHHELD", [])
+
+
+def test_edited_text_is_connected_anew(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        ask(live, f"{BORDERLINE} now", action="EDIT")
+        kept = coral.comments["coral-1"]
+        kept.body, kept.revision = f"<div>{BORDERLINE} now</div>", 2
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert coral.moderated == [("coral-1", "APPROVED", None)]
+
+
+def test_decision_that_was_taken_back_in_time_is_not_told(live: Live, coral: CoralServer) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    (comment,) = stored(live)
+    decide(live, comment)
+    live.services.decisions.undo(live.services.sites.read(live.site), comment.id, who="Alice")
+
+    with working(live.services):
+        settled(live)
+
+    assert coral.moderated == []
+
+
+def test_second_thoughts_are_told_too(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        (comment,) = stored(live)
+        for reason in (None, RejectReason.SPAM):
+            decide(live, comment, reason)
+            settled(live)
+        live.services.decisions.undo(live.services.sites.read(live.site), comment.id, who="Alice")
+        settled(live)
+
+    assert [status for _, status, _ in coral.moderated] == ["APPROVED", "REJECTED", "APPROVED"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(500),
+        Reply(401),
+        Reply(200, body=b"<html>"),
+        Reply(200, body=b'{"errors": [{"message": "Mallory wrote that"}], "data": null}'),
+        Reply(302, {"Location": "http://127.0.0.1:1/"}),
+    ],
+    ids=["broken", "token", "page", "errors", "redirect"],
+)
+def test_trouble_is_tried_again(live: Live, coral: CoralServer, reply: Reply) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    coral.trouble = [reply, reply, reply]
+    with structlog.testing.capture_logs() as logs, working(live.services):
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert coral.moderated == [("coral-1", "APPROVED", None)]
+    assert "Mallory wrote" not in json.dumps(logs, default=str)
+    assert TOKEN not in json.dumps(logs, default=str)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_retries")
+def test_coral_that_stays_away_is_given_up_and_the_webhook_lives(live: Live, coral: CoralServer) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    coral.trouble = [Reply(500)] * 10
+    with structlog.testing.capture_logs() as logs, working(live.services):
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["coral-given-up"]
+    assert live.services.sites.read(live.site).webhook_disabled is None
+
+
+def test_site_hears_of_the_decision_as_well(live: Live, coral: CoralServer) -> None:
+    with Receiver() as website, working(live.services):
+        live.services.sites.change_policy(live.site, {"webhook_url": website.url})
+        post(live, coral, "coral-1", BORDERLINE)
+        decide(live, stored(live)[0])
+        settled(live)
+
+    assert [json.loads(one.body)["type"] for one in website.requests] == ["comment.pending", "comment.approved"]
+    assert len(coral.moderated) == 1
+
+
+def without_access(live: Live) -> None:
+    live.services.sites.set_coral_access(live.site, None)
+
+
+def with_another_address(live: Live) -> None:
+    private = seal_access(CoralAccess("http://10.0.0.1", TOKEN), live.services.keyring)
+    live.services.sites.set_coral_access(live.site, private)
+
+
+@pytest.mark.parametrize("change", [without_access, with_another_address])
+def test_token_goes_nowhere_else(live: Live, coral: CoralServer, change: Callable[[Live], None]) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    decide(live, stored(live)[0])
+    change(live)
+
+    with structlog.testing.capture_logs() as logs, working(live.services):
+        poll(lambda: any(one["event"] in ("webhook-delivered", "webhook-failed") for one in logs))
+
+    assert coral.receiver.requests == []
+
+
+def test_token_is_sealed_in_the_store(live: Live, coral: CoralServer) -> None:
+    everything = str(live.services.connection.client.hgetall("w:{blog}:site"))
+
+    assert TOKEN not in everything
+    assert str(coral.receiver.port) not in everything
+
+
+def test_comments_of_other_kinds_are_not_told(live: Live, coral: CoralServer) -> None:
+    post(live, coral, "coral-1", BORDERLINE)
+    without_access(live)
+    decide(live, stored(live)[0])
+
+    assert backlog(live).waiting == 0
