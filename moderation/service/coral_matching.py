@@ -137,12 +137,12 @@ class Matches:
         self._comments.remember(site.name, {self._trace("story", story): comment.id})
 
     def expect_echo(self, site: Site, coral_id: str, status: str) -> None:
-        """Remember that Coral's next event of a decision will be about our own."""
+        """Remember that Coral's next events of a decision are about our own: one for each queue that it leaves."""
         self._comments.remember_once(site.name, self._trace("echo", coral_id, status), "1", seconds=ECHO_SECONDS)
 
     def is_echo(self, site: Site, coral_id: str, status: str) -> bool:
-        """Return whether an event is about a decision of ours; the next one is not."""
-        return self._comments.forget_trace(site.name, self._trace("echo", coral_id, status))
+        """Return whether an event is about a decision of ours."""
+        return self._comments.recall(site.name, self._trace("echo", coral_id, status)) is not None
 
     def has_text(self, comment: Comment, seen: Seen) -> bool:
         """Return whether a comment of ours has the text and the place of one of Coral's."""

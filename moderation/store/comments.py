@@ -141,10 +141,6 @@ class Comments:
         is_new = self._connection.call(lambda client: client.set(name, value, nx=True, ex=seconds))
         return bool(is_new) or self.recall(site, trace) == value  # The answer to a first attempt may have been lost.
 
-    def forget_trace(self, site: str, trace: str) -> bool:
-        """Let a trace lead nowhere; whether it led somewhere before."""
-        return bool(self._connection.call(lambda client: client.delete(SiteKeys(site).trace(trace))))
-
     def get_many(self, site: str, comment_ids: Iterable[str]) -> list[Comment]:
         """Return those of the comments that exist, in the order asked for; one round trip for each 500."""
         keys = SiteKeys(site)

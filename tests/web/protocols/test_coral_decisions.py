@@ -165,7 +165,8 @@ def test_echo_that_comes_after_an_undo_does_not_decide_again(live: Live, coral: 
         decide(live, stored(live)[0])
         settled(live)
         live.services.decisions.undo(live.services.sites.read(live.site), stored(live)[0].id, who="Alice")
-        tell(live, "LEFT", comment="coral-1", status="APPROVED")
+        for queue in ("PENDING", "UNMODERATED"):
+            tell(live, "LEFT", comment="coral-1", status="APPROVED", queue=queue)
         settled(live)
 
     (comment,) = stored(live)
@@ -262,7 +263,27 @@ def test_text_that_was_edited_in_coral_is_not_decided_on(live: Live, coral: Cora
     assert (kept.status, coral.moderated) == ("SYSTEM_WITHHELD", [])
 
 
-def test_edited_text_is_connected_anew(live: Live, coral: CoralServer) -> None:
+def test_text_that_was_edited_late_is_connected_anew(
+    live: Live, coral: CoralServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = live.services.now() + timedelta(minutes=11)
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        appear(live, "coral-1")
+        (before,) = stored(live)
+        monkeypatch.setattr(live.services.coral, "_now", lambda: later)
+        ask(live, f"{BORDERLINE} now", action="EDIT")
+        kept = coral.comments["coral-1"]
+        kept.body, kept.revision = f"<div>{BORDERLINE} now</div>", 2
+        (after,) = (one for one in stored(live) if one.id != before.id)
+        decide(live, before, RejectReason.SPAM)
+        decide(live, after)
+        settled(live)
+
+    assert coral.moderated == [("coral-1", "APPROVED", None)]
+
+
+def test_edited_text_stays_connected(live: Live, coral: CoralServer) -> None:
     with working(live.services):
         post(live, coral, "coral-1", BORDERLINE)
         appear(live, "coral-1")
