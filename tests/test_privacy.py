@@ -125,6 +125,7 @@ class Traffic:
         self.send("GET", "/v1/site", None, {"Authorization": f"Bearer {address}", "X-Request-Id": address})
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_no_address_and_no_bare_hash_is_left_anywhere(tmp_path: Path) -> None:
     assert _leaks_of_a_busy_day(tmp_path, QUICK) == []

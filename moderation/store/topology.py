@@ -153,6 +153,7 @@ def _open_server(url: str, read_seconds: float) -> redis.Redis:
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
+        driver_info=None,  # Else each connection reads redis-py's version from disk, and tells it: 3 ms.
         **({} if url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
     )
     return redis.Redis(connection_pool=pool)

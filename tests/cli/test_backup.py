@@ -61,6 +61,7 @@ def filled(settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 def test_everything_comes_back(filled: Settings, tmp_path: Path) -> None:
     file = tmp_path / "backup.tar.gz"
     restored = replace(filled, data_dir=tmp_path / "restored")
@@ -80,6 +81,7 @@ def test_everything_comes_back(filled: Settings, tmp_path: Path) -> None:
     assert (restored.data_dir / weights).read_bytes() == (filled.data_dir / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_restored_store_is_durable_at_once(filled: Settings, tmp_path: Path) -> None:
     write_backup(filled, tmp_path / "b", with_secrets=True, progress=quiet)
     restored = replace(filled, data_dir=tmp_path / "restored")
@@ -93,6 +95,7 @@ def test_restored_store_is_durable_at_once(filled: Settings, tmp_path: Path) -> 
     assert read_all(restored).keys() == read_all(filled).keys() | {b"later"}
 
 
+@pytest.mark.slow
 def test_backup_is_one_point_in_time_while_the_service_runs(filled: Settings, tmp_path: Path) -> None:
     with running_store(filled) as url, redis.Redis.from_url(url) as client:
         client.set("before", "1")
@@ -116,6 +119,7 @@ def test_no_snapshot_stays_behind(filled: Settings, tmp_path: Path) -> None:
     assert not (filled.store_dir / "dump.rdb").exists()
 
 
+@pytest.mark.slow
 def test_secrets_can_stay_out(filled: Settings, tmp_path: Path) -> None:
     file = tmp_path / "b"
     assert winnow("backup", str(file), "--without-secrets", data_dir=filled.data_dir).returncode == 0
@@ -128,6 +132,7 @@ def test_secrets_can_stay_out(filled: Settings, tmp_path: Path) -> None:
     assert secret not in gzip.decompress(file.read_bytes())
 
 
+@pytest.mark.slow
 def test_restore_refuses_a_directory_that_holds_something(filled: Settings, tmp_path: Path) -> None:
     write_backup(filled, tmp_path / "b", with_secrets=True, progress=quiet)
 
@@ -137,6 +142,7 @@ def test_restore_refuses_a_directory_that_holds_something(filled: Settings, tmp_
     assert "is not empty" in done.stderr
 
 
+@pytest.mark.slow
 def test_restore_into_an_empty_directory_works(filled: Settings, tmp_path: Path) -> None:
     write_backup(filled, tmp_path / "b", with_secrets=True, progress=quiet)
     (tmp_path / "empty").mkdir()
@@ -165,6 +171,7 @@ def test_outside_store_is_left_to_its_own_snapshots(settings: Settings, tmp_path
             act()
 
 
+@pytest.mark.slow
 def test_nothing_to_back_up_gives_a_sentence(settings: Settings, tmp_path: Path) -> None:
     done = winnow("backup", str(tmp_path / "b"), data_dir=settings.data_dir)
 
@@ -303,6 +310,7 @@ HOSTILE: dict[str, Callable[[], Members]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tamper", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_archive_is_refused_and_leaves_nothing(
     tamper: Callable[[], Members], settings: Settings, tmp_path: Path
@@ -333,6 +341,7 @@ def test_the_archive_that_is_tampered_with_is_sound_before(tmp_path: Path) -> No
     assert (tmp_path / "target" / "store" / "dump.rdb").read_bytes() == b"REDIS0011"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [b"", b"hello", gzip.compress(b"hello"), gzip.compress(b"\xff" * 512), gzip.compress(b"x" * 5000)[:-9]],
@@ -365,6 +374,7 @@ def test_snapshot_that_cannot_be_loaded_leaves_nothing(settings: Settings, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
 
 
+@pytest.mark.slow
 def test_size_of_the_bomb_is_small(tmp_path: Path) -> None:
     """The bomb of the table above is one: it would grow by far more than a snapshot does."""
     size = pack(tmp_path / "b", bomb()).stat().st_size

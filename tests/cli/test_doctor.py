@@ -48,6 +48,7 @@ def installed(settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 def test_fresh_installation_is_well(installed: Settings) -> None:
     code, checks = doctor(installed.data_dir)
 
@@ -59,6 +60,7 @@ def test_fresh_installation_is_well(installed: Settings) -> None:
     assert checks["worker"]["hint"]
 
 
+@pytest.mark.slow
 def test_every_finding_that_is_not_ok_has_a_hint(tmp_path: Path) -> None:
     code, checks = doctor(tmp_path / "absent", WINNOW_HOST="0.0.0.0", WINNOW_TRUSTED_PROXIES="1")
 
@@ -68,6 +70,7 @@ def test_every_finding_that_is_not_ok_has_a_hint(tmp_path: Path) -> None:
     assert not (tmp_path / "absent").exists()
 
 
+@pytest.mark.slow
 def test_wrong_settings_are_all_listed(tmp_path: Path) -> None:
     code, checks = doctor(tmp_path, WINNOW_PORT="x")
 
@@ -76,6 +79,7 @@ def test_wrong_settings_are_all_listed(tmp_path: Path) -> None:
     assert "winnow.E007" in checks["settings"]["sentence"]
 
 
+@pytest.mark.slow
 def test_secret_file_that_others_can_read_fails(installed: Settings) -> None:
     installed.secret_path.chmod(0o644)
 
@@ -86,6 +90,7 @@ def test_secret_file_that_others_can_read_fails(installed: Settings) -> None:
     assert "chmod 600" in checks["secret"]["hint"]
 
 
+@pytest.mark.slow
 def test_unsafe_store_fails_with_what_to_change(installed: Settings) -> None:
     with running_store(installed) as url, redis.Redis.from_url(url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -96,6 +101,7 @@ def test_unsafe_store_fails_with_what_to_change(installed: Settings) -> None:
     assert "maxmemory-policy noeviction" in checks["store"]["hint"]
 
 
+@pytest.mark.slow
 def test_absent_outside_store_fails(installed: Settings) -> None:
     environ = {"WINNOW_REDIS_URL": "redis://127.0.0.1:1/0", "WINNOW_SECRET_KEY_FILE": str(installed.secret_path)}
 
@@ -105,6 +111,7 @@ def test_absent_outside_store_fails(installed: Settings) -> None:
     assert "cannot be reached" in checks["store"]["sentence"]
 
 
+@pytest.mark.slow
 def test_broken_model_fails_with_the_way_back(installed: Settings) -> None:
     (installed.models_dir / "site-1").mkdir(parents=True)
     (installed.models_dir / "site-1" / "manifest.json").write_text("{")
@@ -124,6 +131,7 @@ def taken() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_port_of_another_program_fails(settings: Settings, taken: int) -> None:
     finding = host.check_port(replace(settings, port=taken))
 

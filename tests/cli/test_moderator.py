@@ -77,6 +77,7 @@ def test_bad_input_gets_a_sentence_and_exit_code_2(
     assert PASSWORD.strip() not in result.output
 
 
+@pytest.mark.slow
 def test_disable_and_a_new_password_open_and_close_the_account(run: Run) -> None:
     run("moderator", "add", "Alice", "--site", "site-a", "--password-stdin", stdin=PASSWORD)
 

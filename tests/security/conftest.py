@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.web.conftest import _routed, api, api_b, app, client, key, new_process, services, site
+from tests.web.conftest import api, api_b, app, client, key, new_process, services, site
 
-__all__ = ["_routed", "api", "api_b", "app", "client", "key", "new_process", "services", "site"]
+__all__ = ["api", "api_b", "app", "client", "key", "new_process", "services", "site"]

@@ -38,6 +38,7 @@ RAW = (
 )
 
 
+@pytest.mark.slow
 def test_nothing_breaks_hangs_or_tells(
     app: Flask, key: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_no_route_of_another_protocol_does_anything_for_a_stranger(app: Flask) -
         assert is_akismet_no or is_told_apart or "discovery" in rule.lower(), (method, rule, answer.status_code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_every_answer_of_every_route_has_the_headers(app: Flask, api: Api, scheme: str) -> None:
     client = app.test_client()

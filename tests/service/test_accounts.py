@@ -303,6 +303,7 @@ def test_an_outdated_hash_is_renewed_at_sign_in(accounts: Accounts, connection: 
     sign_in(newer)
 
 
+@pytest.mark.slow
 def test_the_default_costs_are_those_of_argon2_cffi(connection: Connection, clock: Clock) -> None:
     accounts = Accounts(AccountStore(connection), Keyring([IdentityKey(1, b"k" * 32)]), now=clock)
     accounts.add("Alice", GOOD, sites=("site-a",))
@@ -310,6 +311,7 @@ def test_the_default_costs_are_those_of_argon2_cffi(connection: Connection, cloc
     assert accounts.get("Alice").password.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
+@pytest.mark.slow
 def test_at_most_two_hashes_run_at_once(connection: Connection, clock: Clock) -> None:
     running, most, lock = [0], [0], threading.Lock()
 

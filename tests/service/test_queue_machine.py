@@ -297,6 +297,7 @@ def _run(services: Services, *, examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_order_of_events_keeps_the_queue_whole(services: Services) -> None:
     _run(services, examples=8, steps=30)
 

@@ -88,6 +88,7 @@ def test_forbidden_config_is_said_and_not_guessed(loose: redis.Redis, tmp_path: 
         assert len(check_store(guest, allow_unsafe=True)) == 1
 
 
+@pytest.mark.slow
 def test_wrong_password_and_absent_server_give_sentences(loose: redis.Redis, tmp_path: Path) -> None:
     path = loose.connection_pool.connection_kwargs["path"]
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.processes import is_running, wait_for
 
 HOLDER = """
 import sys
+import tempfile
 from pathlib import Path
 from moderation.config import Settings
 from moderation.store import launch
@@ -114,6 +116,7 @@ def test_path_with_blanks_and_quotes_works(tmp_path: Path) -> None:
         assert connection.ping()
 
 
+@pytest.mark.slow
 def test_second_command_attaches_to_the_running_server(settings: Settings) -> None:
     with running_store(settings) as first, client(first) as connection, holder(settings.data_dir) as other:
         second = read_url(other)
@@ -124,6 +127,7 @@ def test_second_command_attaches_to_the_running_server(settings: Settings) -> No
         assert connection.ping()
 
 
+@pytest.mark.slow
 def test_owner_waits_for_those_who_attached(settings: Settings) -> None:
     with holder(settings.data_dir) as owner:
         url = read_url(owner)
@@ -141,6 +145,7 @@ def test_owner_waits_for_those_who_attached(settings: Settings) -> None:
             owner.wait(timeout=10)
 
 
+@pytest.mark.slow
 def test_many_commands_at_once_share_one_server(settings: Settings) -> None:
     script = HOLDER.replace("sys.stdin.readline()", "import redis; redis.Redis.from_url(url).incr('n')")
     command = [sys.executable, "-c", script, str(settings.data_dir), "winnow site add", launch.__file__]
@@ -152,6 +157,7 @@ def test_many_commands_at_once_share_one_server(settings: Settings) -> None:
         assert connection.get("n") == b"6"
 
 
+@pytest.mark.slow
 def test_server_dies_with_a_killed_parent_and_the_next_start_works(settings: Settings) -> None:
     with holder(settings.data_dir) as owner:
         with client(read_url(owner)) as connection:
@@ -166,6 +172,7 @@ def test_server_dies_with_a_killed_parent_and_the_next_start_works(settings: Set
         assert connection.get("acknowledged") == b"1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
 def test_orphan_that_lives_on_is_taken_over(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
@@ -250,8 +257,15 @@ def test_damaged_file_gives_a_sentence(settings: Settings) -> None:
         pass
 
 
-def test_long_path_gets_a_short_private_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """Give a directory for sockets whose own path is short; those of tests may be too long already."""
+    with tempfile.TemporaryDirectory() as found:
+        yield Path(found)
+
+
+def test_long_path_gets_a_short_private_socket(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     deep = Settings(data_dir=tmp_path / ("d" * 60) / ("e" * 60))
 
     with running_store(deep) as url, client(url) as connection:
@@ -261,8 +275,10 @@ def test_long_path_gets_a_short_private_socket(tmp_path: Path, monkeypatch: pyte
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_short_directory_of_a_stranger_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def test_short_directory_of_a_stranger_is_refused(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     deep = Settings(data_dir=tmp_path / ("d" * 60) / ("e" * 60))
     socket_path(deep).parent.chmod(0o755)
 

@@ -48,6 +48,7 @@ def test_what_ran_out_is_claimed_before_the_oldest(queue: Queue, add: Adder, con
     assert int(new.fence) > int(old.fence)
 
 
+@pytest.mark.slow
 def test_a_lease_really_runs_out(queue: Queue, add: Adder) -> None:
     one = add(1)
     queue.claim("site-a", "Alice", seconds=1)

@@ -115,6 +115,7 @@ def test_the_base_loads_and_is_small() -> None:
     assert size <= 8 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_loading_and_scoring_need_no_scikit_learn() -> None:
     """numba itself looks whether SciPy is there, so only its heavy parts can be kept out."""
     code = (

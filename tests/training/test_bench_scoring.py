@@ -44,6 +44,7 @@ def test_every_round_begins_with_another_job():
     assert [len(each) for each in rounds] == [3, 3, 3]
 
 
+@pytest.mark.slow
 def test_written_rows_stand_in_for_the_sets():
     texts, truth = scoring.load_rows(None)
 

@@ -130,6 +130,7 @@ def test_no_firm_is_smeared(rows, brand):
     assert not re.search(rf"\b{brand}\b", spam)
 
 
+@pytest.mark.slow
 def test_every_pattern_of_every_file_can_be_written():
     book = load_phrasebook()
     for language in book.languages:

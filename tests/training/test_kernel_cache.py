@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import model
 from model.kernel_cache import SOURCES
 from model.workarea import kernel
@@ -33,6 +35,7 @@ def test_kernels_carry_the_stamp():
     assert isinstance(kernel(nothing)._cache._cache_file._source_stamp, str)
 
 
+@pytest.mark.slow
 def test_a_change_in_one_file_renews_kernels_of_another(tmp_path):
     small = tmp_path / "model"
     small.mkdir()

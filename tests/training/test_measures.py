@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from model.measures import (
     Judged,
@@ -51,7 +50,10 @@ def test_the_share_lies_in_its_interval(count, of):
     assert found.share - 1e-12 <= found.high <= 1.0
 
 
+@pytest.mark.slow
 def test_auc_and_average_precision_agree_with_scikit_learn(scored):
+    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
     scores, truth = scored
 
     assert auc(scores, truth).value == pytest.approx(roc_auc_score(truth, scores))
@@ -59,7 +61,10 @@ def test_auc_and_average_precision_agree_with_scikit_learn(scored):
     assert brier(scores, truth) == pytest.approx(brier_score_loss(truth, scores))
 
 
+@pytest.mark.slow
 def test_the_interval_of_auc_agrees_with_the_bootstrap(scored):
+    from sklearn.metrics import roc_auc_score
+
     scores, truth = scored
     rng = np.random.default_rng(4)
     draws = [rng.integers(0, truth.size, truth.size) for _ in range(400)]

@@ -42,6 +42,7 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag
 
 
+@pytest.mark.slow
 def test_page_and_numbers_are_written(tmp_path, evaluation):
     path = report.write(evaluation, tmp_path / "new" / "folder")
 
@@ -51,6 +52,7 @@ def test_page_and_numbers_are_written(tmp_path, evaluation):
     )
 
 
+@pytest.mark.slow
 def test_equal_evaluations_give_equal_bytes(page, evaluation):
     assert report.render(evaluation) == page
 
@@ -88,6 +90,7 @@ def test_the_page_says_what_was_measured(page, evaluation):
     assert "smaller-1 (baseline)" in page
 
 
+@pytest.mark.slow
 def test_names_from_files_are_escaped(tmp_path, small_model):
     rows = [
         {"text": "hello", "source": "<script>alert(1)</script>", "language": "<b>", "labels": {"spam": label}}
@@ -100,6 +103,7 @@ def test_names_from_files_are_escaped(tmp_path, small_model):
     assert "&lt;script&gt;" in page
 
 
+@pytest.mark.slow
 def test_a_version_with_dollar_signs_is_drawn_as_it_is(held_out, small_model):
     odd = replace(small_model, version="$x$ & <y>")
 
@@ -108,6 +112,7 @@ def test_a_version_with_dollar_signs_is_drawn_as_it_is(held_out, small_model):
     assert "$x$ &amp; &lt;y&gt;" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [0, 1], ids=["ham alone", "spam alone"])
 def test_one_class_alone_still_makes_a_page(tmp_path, small_model, label):
     path = write_jsonl(tmp_path / "one.jsonl", [{"text": "thanks a lot", "labels": {"spam": label}}])
@@ -122,6 +127,7 @@ def test_without_matplotlib_the_error_says_what_to_install(tmp_path, evaluation,
         report.write(evaluation, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_directory_that_cannot_be_made_is_an_error_with_a_sentence(tmp_path, evaluation):
     (tmp_path / "file").write_text("")
 

@@ -17,9 +17,9 @@ from model.artifact import BASE_DIRECTORY, ModelRefused, load_model
 from model.cli import cli
 from model.dataset import DatasetError
 from model.scorefile import score_file
-from model.spread import BLOCK_COMMENTS, features_spread, on_dask, score_file_spread
-from model.transformer import HashedFeatures
 from tests.conftest import require
+
+pytestmark = pytest.mark.slow  # What is tested is imported late: scikit-learn takes seconds.
 
 WORDS = (
     "tomato garden harvest check my channel casino bonus music engine пример 例え you idiot http://a.example".split()
@@ -63,6 +63,8 @@ def dask() -> Iterator[str]:
 
 
 def test_processes_score_a_file_to_the_same_bytes(rows: Path, alone: bytes, tmp_path: Path) -> None:
+    from model.spread import score_file_spread
+
     seen: list[int] = []
 
     count = score_file_spread(load_model(BASE_DIRECTORY), BASE_DIRECTORY, rows, tmp_path / "o", seen.append, jobs=2)
@@ -72,6 +74,9 @@ def test_processes_score_a_file_to_the_same_bytes(rows: Path, alone: bytes, tmp_
 
 
 def test_processes_find_the_same_features() -> None:
+    from model.spread import BLOCK_COMMENTS, features_spread
+    from model.transformer import HashedFeatures
+
     rng = random.Random(7)
     texts = [" ".join(rng.choices(WORDS, k=rng.randrange(0, 40))) for _ in range(2 * BLOCK_COMMENTS + 7)]
 
@@ -88,6 +93,8 @@ def _assert_same(found: object, expected: object) -> None:
 
 
 def test_a_row_that_does_not_parse_is_named_and_leaves_no_output(rows: Path, tmp_path: Path) -> None:
+    from model.spread import score_file_spread
+
     broken = tmp_path / "broken.jsonl"
     broken.write_bytes(rows.read_bytes() + b"{}\n")
 
@@ -99,6 +106,8 @@ def test_a_row_that_does_not_parse_is_named_and_leaves_no_output(rows: Path, tmp
 
 def test_workers_refuse_another_version(rows: Path, tmp_path: Path) -> None:
     import shutil
+
+    from model.spread import score_file_spread
 
     other = tmp_path / "other"
     shutil.copytree(BASE_DIRECTORY, other)
@@ -131,9 +140,11 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(rows: Path, tmp_path: 
     assert "Traceback" not in answer.output
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Dask's own warnings about its event loop are not ours.
 def test_a_dask_cluster_gives_the_same_bytes(rows: Path, alone: bytes, dask: str, tmp_path: Path) -> None:
+    from model.spread import features_spread, on_dask, score_file_spread
+    from model.transformer import HashedFeatures
+
     texts = [json.loads(line)["text"] for line in rows.read_text(encoding="utf-8").splitlines()]
 
     with on_dask(dask):

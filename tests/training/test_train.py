@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.linear_model import LogisticRegression
 
 from model.artifact import load_model
 from model.batch import encode_rows, find_rows
@@ -19,7 +18,6 @@ from model.recipe import Promises, RecipeError, read_recipe
 from model.solver import Rows, decide, fit_logistic
 from model.tables import load_tables
 from model.thresholds import lowest_logit, share_above, solve_spam, upper_bound
-from model.transformer import HashedFeatures
 
 RECIPE = """
 version = "small-1"
@@ -61,7 +59,12 @@ def features(texts: list[str]) -> Rows:
     return Rows(*find_rows(*encode_rows([(text, "", "") for text in texts]), load_tables()))
 
 
+@pytest.mark.slow
 def test_the_solver_finds_scikit_learns_optimum() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    from model.transformer import HashedFeatures
+
     rng = np.random.default_rng(5)
     texts = [(SPAM if index % 3 else HAM)[index % 4].format(index) for index in range(60)]
     truth = (rng.random(60) < 0.5).astype(np.int8)
@@ -78,6 +81,7 @@ def test_the_solver_finds_scikit_learns_optimum() -> None:
     assert found == pytest.approx(design @ reference.coef_[0], abs=2e-3)
 
 
+@pytest.mark.slow
 def test_unlearning_equals_never_having_seen() -> None:
     texts = [(SPAM if index % 2 else HAM)[index // 2 % 4].format(index) for index in range(60)]
     truth = (np.arange(60) % 2).astype(np.int8)

@@ -17,8 +17,6 @@ from moderation.core.site import Site
 from moderation.scoring import Scorer
 from moderation.service.services import Services
 from moderation.web import create_app
-from moderation.web.auth import EXTENSION
-from moderation.web.cursors import Cursors
 from tests.cast import body
 from tests.keyword_model import KeywordModel
 
@@ -77,20 +75,10 @@ def services(store_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
     built.connection.close()
 
 
-@pytest.fixture(scope="session")
-def _routed() -> list[Flask]:
-    return []
-
-
 @pytest.fixture
-def app(_routed: list[Flask], services: Services) -> Flask:
-    """Give that web process; its routes, which take a tenth of a second, are compiled once for all tests."""
-    if not _routed:
-        _routed.append(create_app(services))
-    [app] = _routed
-    app.extensions[EXTENSION] = services
-    app.extensions["winnow.cursors"] = Cursors(services.keyring.derived("cursor"))
-    return app
+def app(services: Services, app_of: Callable[[Services], Flask]) -> Flask:
+    """Give that web process."""
+    return app_of(services)
 
 
 @pytest.fixture

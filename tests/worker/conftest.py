@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import structlog
 
 from moderation import bootstrap
 from moderation.config import Settings
@@ -16,12 +15,6 @@ from moderation.store.outbox import Outbox
 from tests.keyword_model import KeywordModel
 from tests.receiver import Receiver
 from tests.worker.working import LOOPBACK
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> None:
-    """Undo what commands that ran in this process set up."""
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_both_secrets_sign_after_a_rotation(services: Services, receiver: Receiv
         Webhook(secret).verify(receiver.requests[0].body, receiver.requests[0].headers)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_retries")
 @pytest.mark.parametrize(
     "failure", [Reply(500), Reply(404), Reply(302, {"Location": "/elsewhere"}), Reply(199 + 101)], ids=str
@@ -108,6 +109,7 @@ def test_retry_after_is_honoured(services: Services, receiver: Receiver, outbox:
         poll(lambda: (at := outbox.backlog(ALICE).next_at) and (at - services.now()).total_seconds() > 590)
 
 
+@pytest.mark.slow
 def test_410_disables_the_webhook_and_an_operator_can_enable_it(
     services: Services, receiver: Receiver, outbox: Outbox
 ) -> None:
@@ -129,6 +131,7 @@ def test_410_disables_the_webhook_and_an_operator_can_enable_it(
     assert kinds(receiver) == ["comment.pending", "comment.pending", "comment.rejected"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_retries")
 def test_webhook_is_disabled_after_the_tenth_attempt_and_keeps_its_messages(
     services: Services, receiver: Receiver, outbox: Outbox
@@ -145,6 +148,7 @@ def test_webhook_is_disabled_after_the_tenth_attempt_and_keeps_its_messages(
     assert outbox.backlog(ALICE).waiting == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_retries")
 def test_new_endpoint_is_not_punished_for_the_old_ones_410(services: Services, receiver: Receiver) -> None:
     with Receiver() as old:
@@ -175,6 +179,7 @@ def test_private_address_is_not_called(services: Services, receiver: Receiver, s
     assert next(line for line in lines if line["event"] == "webhook-failed")["result"] == "refused"
 
 
+@pytest.mark.slow
 def test_slow_endpoint_of_one_site_does_not_delay_another(services: Services, receiver: Receiver) -> None:
     with Receiver() as slow:
         slow.answer = lambda _: Reply(200, delay_seconds=4.0)
@@ -195,6 +200,7 @@ def test_slow_endpoint_of_one_site_does_not_delay_another(services: Services, re
     assert len(slow.requests) <= 4
 
 
+@pytest.mark.slow
 def test_two_workers_deliver_each_message_once(services: Services, receiver: Receiver, outbox: Outbox) -> None:
     add_site(services, ALICE, receiver.url)
     for _ in range(40):

@@ -129,6 +129,7 @@ class Traffic:
         self._keep("webhook", self._http.post(f"/coral/webhook/{SITE}", content=body, headers=headers))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_no_address_network_or_key_is_left_by_the_protocols(tmp_path: Path) -> None:
     scanner = Scanner(address_of(number) for number in range(COUNT))

@@ -23,7 +23,6 @@ from moderation.config import Settings
 from moderation.service.accounts import Accounts
 from moderation.service.services import Services
 from moderation.store.accounts import AccountStore, Role
-from moderation.web import create_app
 
 PASSWORD = "harbour lamp otter"
 
@@ -56,9 +55,9 @@ def services(store_url: str, settings: Settings, model: Model) -> Iterator[Servi
 
 
 @pytest.fixture
-def app(services: Services) -> Flask:
+def app(services: Services, app_of: Callable[[Services], Flask]) -> Flask:
     """Give the app."""
-    return create_app(services)
+    return app_of(services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def root(sign_in: Callable[[str], Person]) -> Person:
 def address(app: Flask) -> Iterator[str]:
     """Give the address of the app on a real socket."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -52,6 +52,7 @@ def test_a_stream_says_what_polling_says(services: Services, alice: Person) -> N
     assert polled.headers["ETag"] == f'W/"{found[1]["id"]}"'
 
 
+@pytest.mark.slow
 def test_a_stream_says_nothing_that_was_said(services: Services, alice: Person) -> None:
     one = add(services, comment_of("Is the tide table right?"))
     tag = stream(alice, one.id)[1]["id"]

@@ -63,6 +63,7 @@ def test_the_queues_of_all_ones_sites_are_one_and_can_be_parted(
     assert shown(only) == [ids[1], ids[3]]
 
 
+@pytest.mark.slow
 def test_filters_orders_and_pages_hold_over_all_sites(services: Services, carol: Person) -> None:
     found = [
         add(services, comment_of(f"{chr(97 + i % 26) * 30} {i * 7919}", site=f"site-{'ab'[i % 3 == 0]}",

@@ -59,6 +59,7 @@ def test_a_card_has_the_promised_buttons(services: Services, alice: Person, act:
     assert re.search(rf"<button [^>]*>{act}</button>", page_of(alice))
 
 
+@pytest.mark.slow
 def test_an_empty_queue_says_so(alice: Person) -> None:
     assert "Nothing is waiting." in page_of(alice)
 
@@ -247,6 +248,7 @@ def test_html_comments_show_their_text_and_where_links_lead(services: Services, 
     assert 'href="javascript:' not in page
 
 
+@pytest.mark.slow
 def test_a_page_of_huge_comments_stays_small(services: Services, alice: Person) -> None:
     hostile = [
         "<" * 50_000,
@@ -295,6 +297,7 @@ def test_scripts_import_only_what_is_there() -> None:
             assert (folder / (target[0] or target[1])).exists(), script
 
 
+@pytest.mark.slow
 def test_a_page_of_hostile_names_and_copies_stays_small(services: Services, alice: Person) -> None:
     for i in range(60):
         text = "a\u202e" * 400 + f" number {i}" * (i % 3)

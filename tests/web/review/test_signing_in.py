@@ -143,6 +143,7 @@ def test_every_page_carries_the_security_headers(alice: Person, path: str) -> No
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path, is_use",
     [
