@@ -32,6 +32,7 @@ BODY_BYTES = 1024 * 1024  # WordPress sends a copy of the whole form beside the 
 DAY_SECONDS = 86_400
 TOO_LARGE = "The request is larger than 1 MiB."
 REPORTER = "akismet"
+VERSIONS = ("1.1", "1.2")  # Akismet documents each call under one of them; clients mix them up.
 SPAM_AUTHORS = {"akismet-guaranteed-spam", "viagra-test-123"}
 SPAM_ADDRESS = "akismet-guaranteed-spam@example.com"
 _TOLD = {"true": "The website had been told: spam.", "false": "The website had been told: ham."}
@@ -215,14 +216,17 @@ def _connected() -> Response:
     return answers.text("connected")
 
 
-bp.add_url_rule("/1.1/test", "test", _connected, methods=["GET", "POST"], strict_slashes=False)
-route("/1.1/verify-key", verify_key, is_key_first=True)
-route("/1.1/comment-check", comment_check)
-route("/1.1/submit-spam", submit_spam)
-route("/1.1/submit-ham", submit_ham)
-route("/1.1/deactivate", account.deactivate, is_key_first=True)
-route("/1.1/get-subscription", account.subscription, is_key_first=True)
-route("/1.1/get-stats", account.key_stats, is_key_first=True)
-route("/1.2/get-key-stats", account.key_stats, is_key_first=True)
-route("/1.2/usage-limit", account.usage_limit, methods=("GET", "POST"))
-route("/1.2/key-sites", account.key_sites, methods=("GET", "POST"))
+for version in VERSIONS:
+    bp.add_url_rule(
+        f"/{version}/test", f"test_{version[-1]}", _connected, methods=["GET", "POST"], strict_slashes=False
+    )
+    route(f"/{version}/verify-key", verify_key, is_key_first=True)
+    route(f"/{version}/comment-check", comment_check)
+    route(f"/{version}/submit-spam", submit_spam)
+    route(f"/{version}/submit-ham", submit_ham)
+    route(f"/{version}/deactivate", account.deactivate, is_key_first=True)
+    route(f"/{version}/get-subscription", account.subscription, is_key_first=True)
+    route(f"/{version}/get-stats", account.key_stats, is_key_first=True)
+    route(f"/{version}/get-key-stats", account.key_stats, is_key_first=True)
+    route(f"/{version}/usage-limit", account.usage_limit, methods=("GET", "POST"))
+    route(f"/{version}/key-sites", account.key_sites, methods=("GET", "POST"))

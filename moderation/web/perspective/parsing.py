@@ -19,7 +19,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "LIKELY_TO_REJECT": ("spam", "toxicity"),
 }
 SCORE_TYPES = {"SCORE_TYPE_UNSPECIFIED", "PROBABILITY"}
-TEXT_TYPES = {"TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT", "HTML"}
+TEXT_TYPES = {"TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT"}
 BATCH_MAX = 100
 
 
@@ -97,7 +97,10 @@ def text_of(given: Mapping[str, Any]) -> str:
     text = comment.get("text", "")
     if not isinstance(text, str):
         raise Refused("Invalid value at 'comment.text' (TYPE_STRING).")
-    if comment.get("type", "PLAIN_TEXT") not in TEXT_TYPES:
+    kind = comment.get("type", "PLAIN_TEXT")
+    if kind == "HTML":
+        raise Refused("Currently, only 'PLAIN_TEXT' comments are supported")
+    if not isinstance(kind, str) or kind not in TEXT_TYPES:
         raise Refused("Unknown text type")
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
     if not text.strip():
