@@ -42,6 +42,11 @@ def evaluate(submission: Submission, plain: str, context: Context, policy: Polic
     return tuple(found)
 
 
+def approvals_that_matter(policy: Policy) -> int:
+    """Return from how many approvals on an author's record bears on a verdict by itself; 0 if it never does."""
+    return 1 if policy.hold_first_comment else policy.trust_after_approved
+
+
 def obfuscation(undone: int) -> tuple[Reason, ...]:
     """Return the reason for disguised letters, if normalising undid enough of them to matter."""
     return (reason("obfuscated-text", count=undone),) if undone >= OBFUSCATION_NOTICED else ()

@@ -22,16 +22,19 @@ from moderation.core.comment import (
     Verdict,
     status_after_edit,
 )
-from moderation.core.errors import KeyReuse, SiteChanged, StaleVersion
+from moderation.core.errors import KeyReuse, StaleVersion
 from moderation.core.identity import Keyring, forget_author
-from moderation.core.policy import Policy, RateLimit
+from moderation.core.policy import Policy
+from moderation.core.rules import approvals_that_matter
 from moderation.core.site import Site
 from moderation.core.text import copy_key, plain_text
+from moderation.scoring import Scored
 from moderation.service.events import EVENT_OF_STATUS, audit_entry, event_for
 from moderation.service.judging import Judge
-from moderation.store.comments import Comments
-from moderation.store.writes import Addition, Change
+from moderation.store.comments import Added, Comments
+from moderation.store.writes import Addition, Change, Presumption
 
+NOTHING_KNOWN = Context()
 Clock = Callable[[], datetime]
 Show = Callable[[Comment], bytes]
 
@@ -85,8 +88,10 @@ class Submissions:
     ) -> Submitted:
         """Score a submission, decide what happens to it, and store it; durable on return.
 
-        A comment that cannot be scored is queued: a person decides, not an error. ``show`` is called while the store
-        writes; what it returns must not be sent before this has.
+        A comment that cannot be scored is queued: a person decides, not an error. Of most authors and texts nothing is
+        known that matters, so the verdict presumes that first; where it is wrong the store writes nothing and says what
+        is known, for a second try. ``show`` is called while the store writes; what it returns must not be sent before
+        that.
 
         Raises:
             SiteChanged: If the site is not as the caller knows it; read it again and come back.
@@ -94,38 +99,42 @@ class Submissions:
             KeyReuse: If the Idempotency-Key came with another payload before.
             StoreUnavailable: If the store does not answer.
         """
-        key = copy_key(plain_text(submission.content, submission.content_type))
-        asked = self._comments.context_ahead(
-            site.name, author_ids=submission.author.ids, idempotency=idempotency, copy_key=key
-        )
-        scored = self._judge.scored(submission)  # While the store answers.
-        context = asked()
-        if context.policy_version != site.version:
-            raise SiteChanged("The site's settings have changed.")
-        if context.replay is not None:
-            return self._replayed(site, context.replay, idempotency, show)
-        _check_rate(site.policy.rate_limit, context)
-        verdict = self._judge.weighed(submission, scored, context, site.policy)
-        comment = self._new_comment(site, submission, verdict)
-        addition = self._addition(site, comment, idempotency, copy_key=key, trace=submission.trace)
-        written = self._comments.add_ahead(addition)
-        shown = show(comment)
-        added = written()
+        scored = self._judge.scored(submission)
+        addition = self._addition(site, submission, scored, NOTHING_KNOWN, idempotency)
+        added, shown = self._added(addition, show)
+        if added.context is not None:
+            addition = self._addition(site, submission, scored, added.context, idempotency)
+            added, shown = self._added(addition, show)
         if added.replay is not None:
             return self._replayed(site, added.replay, idempotency, show)
-        return Submitted(comment, False, added.rate_used, added.rate_reset_seconds, shown)
+        return Submitted(addition.comment, False, added.rate_used, added.rate_reset_seconds, shown)
+
+    def _added(self, addition: Addition, show: Show) -> tuple[Added, bytes]:
+        """Return what became of a new comment, and how it is shown, which is made while the store writes."""
+        written = self._comments.add_ahead(addition)
+        shown = show(addition.comment)
+        return written(), shown
 
     def _addition(
-        self, site: Site, comment: Comment, idempotency: Idempotency | None, *, copy_key: str | None, trace: str | None
+        self,
+        site: Site,
+        submission: Submission,
+        scored: Scored | None,
+        context: Context,
+        idempotency: Idempotency | None,
     ) -> Addition:
+        verdict = self._judge.weighed(submission, scored, context, site.policy)
+        comment = self._new_comment(site, submission, verdict)
         return Addition(
             comment=comment,
             idempotency=idempotency,
             rate=site.policy.rate_limit,
-            copy_key=copy_key,
-            trace=trace,
-            audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=comment.verdict.model),
+            copy_key=copy_key(plain_text(submission.content, submission.content_type)),
+            trace=submission.trace,
+            audit=audit_entry("submit", comment, who="api", at=comment.created_at, model=verdict.model),
             event=self._event(site, comment) if comment.status is Status.PENDING else None,
+            site_version=site.version,
+            presumed=_presumption(site, submission) if context is NOTHING_KNOWN else None,
         )
 
     def _replayed(self, site: Site, replay: Replay, idempotency: Idempotency | None, show: Show) -> Submitted:
@@ -231,6 +240,10 @@ class Submissions:
         return self._judge.verdict(submission, Context(), policy)
 
 
+def _presumption(site: Site, submission: Submission) -> Presumption:
+    return Presumption(submission.author.ids, approvals_that_matter(site.policy))
+
+
 def check_fingerprint(replay: Replay, idempotency: Idempotency | None) -> None:
     """Raise KeyReuse if an Idempotency-Key came with another payload than before."""
     if idempotency is None or replay.fingerprint != idempotency.fingerprint:
@@ -241,13 +254,6 @@ def check_version(comment: Comment, version: int | None) -> None:
     """Raise StaleVersion if the caller decides on an older version than the current one."""
     if version is not None and version != comment.version:
         raise StaleVersion(comment.version)
-
-
-def _check_rate(limit: RateLimit | None, context: Context) -> None:
-    if limit is None or context.rate_reset_seconds > limit.window_seconds:  # A window of an earlier, longer limit.
-        return
-    if context.rate_used >= limit.quota:
-        raise limit.reached(context.rate_reset_seconds)
 
 
 def _history_after_edit(before: Comment, verdict: Verdict) -> tuple[Earlier, ...]:

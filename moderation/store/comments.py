@@ -18,7 +18,7 @@ from moderation.core.comment import (
     Status,
     from_milliseconds,
 )
-from moderation.core.errors import AlreadyDecided, LeaseLost, NotFound, StaleVersion
+from moderation.core.errors import AlreadyDecided, LeaseLost, NotFound, SiteChanged, StaleVersion
 from moderation.store.connection import Connection
 from moderation.store.keys import SiteKeys
 from moderation.store.records import comment_of, dump
@@ -41,11 +41,17 @@ BATCH = 500  # Comments fetched in one round trip.
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of an addition: stored, or found to be a replay."""
+    """What became of an addition.
 
-    replay: Replay | None
-    rate_used: int
-    rate_reset_seconds: int
+    Attributes:
+        replay: What its Idempotency-Key had done before, or None.
+        context: What is known where the verdict presumed that nothing is; then nothing was stored.
+    """
+
+    rate_used: int = 0
+    rate_reset_seconds: int = 0
+    replay: Replay | None = None
+    context: Context | None = None
 
 
 class Comments:
@@ -92,6 +98,7 @@ class Comments:
         Raises:
             RateLimited: If the site's limit is reached; nothing is stored.
             NotFound: If the site is gone.
+            SiteChanged: If it is not as the caller knows it; nothing is stored.
             StoreUnavailable: If the store does not answer; the comment may or may not be there, and adding the same
                 comment again is safe.
         """
@@ -262,9 +269,13 @@ def _added(reply: Sequence[str], addition: Addition) -> Added:
         raise addition.rate.reached(_seconds(reply[1]))
     if reply[0] == "no-site":
         raise NotFound("The site is gone.")
+    if reply[0] == "changed":
+        raise SiteChanged("The site's settings have changed.")
     if reply[0] == "replay":
-        return Added(_replay_of(reply[1]), 0, 0)
-    return Added(None, int(reply[1]), _seconds(reply[2]))
+        return Added(replay=_replay_of(reply[1]))
+    if reply[0] == "known":
+        return Added(context=_context_of(reply[1:]))
+    return Added(int(reply[1]), _seconds(reply[2]))
 
 
 def _context_of(reply: Sequence[str | None]) -> Context:

@@ -1,14 +1,18 @@
 """Connections for scripts, with as little between the caller and the socket as there can be.
 
-Owns the short way for what every request does: one ``EVALSHA`` and its reply. redis-py's own way to run a script takes
-three times as long, for retries, metrics and a health check that are not wanted here. Connections are handed out last
-in, first out; there are never more than threads. Refuses to retry and to translate errors: ``connection`` does.
+Owns the short way for what every request does: one ``EVALSHA`` and its reply. redis-py opens a connection and knows
+its server; its own way to run a script takes three times as long, for retries, metrics and a health check that are not
+wanted here. Connections are handed out last in, first out; there are never more than threads. Refuses to retry and to
+translate what the server says: ``connection`` does.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import ssl
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +22,9 @@ import hiredis
 import redis
 
 Argument = str | int | float | bytes
+RECEIVE_BYTES = 65536
+_SERVER_CLOSED = "The server closed the connection."
+_NOT_ENOUGH_DATA = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,90 @@ class Script:
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
+class Lane:
+    """One connection: redis-py opens and closes it; in between its socket and its reader are used as they are."""
+
+    __slots__ = ("_connection", "_reader", "_socket")
+
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        connection: Any = pool.connection_class(**pool.connection_kwargs)
+        connection.connect()  # Not left to the first command, which would not ask sentinels where the primary is.
+        self._connection = connection
+        self._socket: socket.socket = connection._sock
+        self._reader = hiredis.Reader(
+            protocolError=redis.exceptions.InvalidResponse,
+            replyError=connection._parser.parse_error,
+            encoding="utf-8",
+            notEnoughData=_NOT_ENOUGH_DATA,
+        )
+        _let_the_kernel_keep_time(self._socket)
+
+    def send(self, command: str, script: str, rest: tuple[Argument, ...]) -> None:
+        """Send a script with its count of keys, keys and arguments.
+
+        Raises:
+            redis.TimeoutError, redis.ConnectionError: If the server does not take it.
+        """
+        try:
+            self._socket.sendall(hiredis.pack_command((command, script, *rest)))  # type: ignore[arg-type]  # Its own slip.
+        except OSError as error:
+            raise _translated(error) from error
+
+    def receive(self) -> Any:
+        """Return the next reply.
+
+        Raises:
+            redis.RedisError: As ``send``, and what the server says.
+        """
+        reply = self._reader.gets()
+        while reply is _NOT_ENOUGH_DATA:
+            self._feed()
+            reply = self._reader.gets()
+        if isinstance(reply, redis.exceptions.RedisError):
+            raise reply
+        return reply
+
+    def _feed(self) -> None:
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except OSError as error:
+            raise _translated(error) from error
+        if not data:
+            raise redis.exceptions.ConnectionError(_SERVER_CLOSED)
+        self._reader.feed(data)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.disconnect()
+
+
+def _let_the_kernel_keep_time(one: socket.socket) -> None:
+    """Give a socket its time limit in the kernel: Python's own costs a ``poll`` before each read and each write.
+
+    TLS keeps Python's, since its reads are not those of the socket.
+    """
+    seconds = one.gettimeout()
+    if seconds is None or isinstance(one, ssl.SSLSocket):
+        return
+    limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))  # struct timeval of POSIX.
+    one.settimeout(None)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def _translated(error: OSError) -> redis.exceptions.RedisError:
+    """Return what redis-py would have raised; the kernel says "try again" when its time limit is over."""
+    if isinstance(error, (TimeoutError, BlockingIOError)):
+        return redis.exceptions.TimeoutError("The server did not answer in time.")
+    return redis.exceptions.ConnectionError(_SERVER_CLOSED)
+
+
 class Lanes:
     """The connections of one process to one server; safe for threads and for use on both sides of a fork."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._pool = pool
-        self._free: list[Any] = []
+        self._free: list[Lane] = []
         self._pid = os.getpid()
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
@@ -56,50 +141,44 @@ class Lanes:
         Raises:
             redis.RedisError: As ``run``; so does what is returned.
         """
-        connection = self._take()
-        rest: Any = (len(keys), *keys, *args)
+        lane = self._take()
+        rest = (len(keys), *keys, *args)
         try:
-            _send(connection, "EVALSHA", script.sha, rest)
+            lane.send("EVALSHA", script.sha, rest)
         except BaseException:
-            self._drop(connection)
+            self._drop(lane)
             raise
-        return partial(self._reply, connection, script, rest)
+        return partial(self._reply, lane, script, rest)
 
-    def _reply(self, connection: Any, script: Script, rest: Any) -> Any:
+    def _reply(self, lane: Lane, script: Script, rest: tuple[Argument, ...]) -> Any:
         try:
             try:
-                reply = connection.read_response()
+                reply = lane.receive()
             except redis.exceptions.NoScriptError:
-                _send(connection, "EVAL", script.source, rest)
-                reply = connection.read_response()
+                lane.send("EVAL", script.source, rest)
+                reply = lane.receive()
         except redis.exceptions.ResponseError:
-            self._free.append(connection)
+            self._free.append(lane)
             raise
         except BaseException:
-            self._drop(connection)
+            self._drop(lane)
             raise
-        self._free.append(connection)
+        self._free.append(lane)
         return reply
 
-    def _drop(self, connection: Any) -> None:
-        connection.disconnect()
+    def _drop(self, lane: Lane) -> None:
+        lane.close()
         self.close()
 
     def close(self) -> None:
         """Drop the idle connections."""
         while self._free:
-            self._free.pop().disconnect()
+            self._free.pop().close()
 
-    def _take(self) -> Any:
+    def _take(self) -> Lane:
         if self._pid != os.getpid():  # Sockets of the parent must not be shared.
             self._free, self._pid = [], os.getpid()
         try:
             return self._free.pop()
         except IndexError:
-            connection = self._pool.connection_class(**self._pool.connection_kwargs)
-        connection.connect()  # Not left to the first command, which would not ask sentinels where the primary is.
-        return connection
-
-
-def _send(connection: Any, command: str, script: str, rest: Any) -> None:
-    connection.send_packed_command((hiredis.pack_command((command, script, *rest)),), check_health=False)
+            return Lane(self._pool)

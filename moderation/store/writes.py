@@ -29,9 +29,27 @@ class Label:
     days: int
 
 
+@dataclass(frozen=True, slots=True)
+class Presumption:
+    """That a text is new and nothing is known of its author that matters: no rejection, no standing, few approvals.
+
+    Attributes:
+        author_ids: All pseudonyms of the author.
+        approvals: From how many on they matter; 0 if they never do.
+    """
+
+    author_ids: tuple[str, ...]
+    approvals: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """A new comment and what goes with it."""
+    """A new comment and what goes with it.
+
+    Attributes:
+        site_version: The site as the caller knows it, or None if that does not matter.
+        presumed: What the verdict presumes, or None if it rests on what the store knows.
+    """
 
     comment: Comment
     idempotency: Idempotency | None = None
@@ -40,6 +58,8 @@ class Addition:
     trace: str | None = None
     audit: dict[str, object]
     event: dict[str, object] | None = None
+    site_version: int | None = None
+    presumed: Presumption | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +129,7 @@ def submit_keys(addition: Addition) -> list[str]:
         keys.day(_day(comment.created_at)),
         keys.record,
         keys.trace(addition.trace or NOTHING),
+        *(keys.author(author_id) for author_id in (addition.presumed.author_ids if addition.presumed else ())),
     ]
 
 
@@ -132,6 +153,8 @@ def submit_arguments(addition: Addition) -> list[str | int | float]:
         comment.verdict.action.value,
         _codes(comment),
         TRACE_MS if addition.trace else 0,
+        "" if addition.site_version is None else addition.site_version,
+        "" if addition.presumed is None else addition.presumed.approvals,
     ]
 
 

@@ -174,6 +174,11 @@ class Browser:
         connection.close()
         return answer.status, dict(answer.getheaders()), body
 
+    def page(self, path: str) -> str:
+        """Return a page, or an empty text while it is not to be had."""
+        status, _, body = self.send("GET", path)
+        return body if status == 200 else ""
+
 
 @pytest.mark.slow
 def test_a_store_that_is_killed_during_a_bulk_act_leaves_one_undo(tmp_path: Path) -> None:
@@ -196,7 +201,7 @@ def test_a_store_that_is_killed_during_a_bulk_act_leaves_one_undo(tmp_path: Path
         until(lambda: service.get("/readyz")[0] == 200, what="the store to be back")
 
         status, _, page = answers[0]
-        acts = alice.send("GET", "/review/history?site=site-a&view=acts")[2]
+        acts = until(lambda: alice.page("/review/history?site=site-a&view=acts"), what="each web process to notice")
         did = acts.split('name="did" value="')[1].split('"')[0]
         with service.store() as store:
             changed = store.zcard("w:{site-a}:s:rejected")

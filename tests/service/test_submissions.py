@@ -14,6 +14,7 @@ from moderation.core.site import Site
 from moderation.service.decisions import Judgment
 from moderation.service.services import Services
 from moderation.service.submissions import Edit, Submitted
+from moderation.store.writes import Addition
 from tests.cast import BORDERLINE, FINE, MALLORY, SPAM, TEXT_OF_ACTION, everything_in, submission
 
 APPROVE = Judgment(ruling=Ruling.APPROVE, moderator="Alice", override=True)
@@ -75,6 +76,57 @@ def test_an_outdated_site_is_refused_before_anything_is_stored(services: Service
         services.submissions.submit(site, submission(services, site))
 
     assert everything_in(store_url) == before
+
+
+def test_of_whom_nothing_is_known_the_store_is_asked_once(
+    services: Services, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = _additions(services, monkeypatch)
+
+    services.submissions.submit(site, submission(services, site, FINE))
+    services.submissions.submit(site, submission(services, site, "Ten"))  # One approval does not matter yet.
+
+    assert [one.presumed is None for one in sent] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "policy", [{"trust_after_approved": 1}, {"hold_first_comment": True}], ids=lambda one: next(iter(one))
+)
+def test_approvals_that_matter_are_seen(services: Services, site: Site, policy: dict[str, object]) -> None:
+    first = services.submissions.submit(site, submission(services, site, FINE)).comment
+    services.decisions.decide(site, first.id, APPROVE)
+    site = services.sites.change_policy(site.name, policy)
+
+    codes = {
+        reason.code
+        for reason in services.submissions.submit(site, submission(services, site, "Ten")).comment.verdict.reasons
+    }
+
+    assert "first-comment" not in codes
+    assert ("author-trusted" in codes) == ("trust_after_approved" in policy)
+
+
+def test_what_is_known_of_an_author_changes_the_verdict_and_not_the_count(
+    services: Services, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = services.submissions.submit(site, submission(services, site, FINE)).comment
+    services.decisions.decide(site, first.id, REJECT)
+    sent = _additions(services, monkeypatch)
+
+    second = services.submissions.submit(site, submission(services, site, "Ten"))
+
+    assert [one.presumed is None for one in sent] == [False, True]
+    assert "author-rejected-before" in [reason.code for reason in second.comment.verdict.reasons]
+    assert services.comments.get(site.name, second.comment.id) == second.comment
+    assert sum(services.archive.statuses(site.name).values()) == 2
+
+
+def _additions(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[Addition]:
+    """Return what is sent to the store from now on."""
+    sent: list[Addition] = []
+    send = services.comments.add_ahead
+    monkeypatch.setattr(services.comments, "add_ahead", lambda one: sent.append(one) or send(one))
+    return sent
 
 
 def test_beyond_the_limit_nothing_is_stored(services: Services, site: Site, store_url: str) -> None:

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moderation.core.comment import Comment, Decision, Earlier, RejectReason, Ruling, Status, Verdict
-from moderation.core.errors import AlreadyDecided, NotFound, StaleVersion
+from moderation.core.errors import AlreadyDecided, NotFound, SiteChanged, StaleVersion
 from moderation.core.reasons import KINDS, Action, Evidence, reason
 from moderation.core.site import Site
 from moderation.store.comments import Comments
 from moderation.store.connection import Connection
 from moderation.store.queue import Queue
-from moderation.store.writes import Addition, Change
+from moderation.store.writes import Addition, Change, Presumption
 from tests.cast import everything_in
 from tests.store.conftest import AT, Adder, comment
 
@@ -148,3 +148,63 @@ def test_a_site_that_is_gone_takes_nothing(comments: Comments, store_url: str) -
         comments.context("site-a", author_ids=[], idempotency=None, copy_key=None)
 
     assert everything_in(store_url) == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"approved": 2}, {"rejected": 1}, {"standing": "trusted"}, {"standing": "banned"}],
+    ids=lambda fields: "-".join(map(str, *fields.items())),
+)
+@pytest.mark.parametrize("author_id", ["k2.mallory", "k1.mallory"], ids=["newest pseudonym", "older one"])
+def test_a_verdict_that_presumed_too_little_is_not_stored(
+    connection: Connection, comments: Comments, site: Site, fields: dict[str, str], author_id: str
+) -> None:
+    connection.client.hset(f"w:{{site-a}}:a:{author_id}", mapping=fields)
+    presuming = Addition(
+        comment=comment(1), audit={}, copy_key="k", presumed=Presumption(("k2.mallory", "k1.mallory"), 2)
+    )
+
+    found = comments.add(presuming).context
+
+    known = comments.context("site-a", author_ids=("k2.mallory", "k1.mallory"), idempotency=None, copy_key="k")
+    assert found == known
+    with pytest.raises(NotFound):
+        comments.get("site-a", comment(1).id)
+
+
+@pytest.mark.parametrize("enough, is_known", [(3, True), (4, False), (0, False)])
+def test_approvals_count_over_all_pseudonyms(
+    connection: Connection, comments: Comments, site: Site, enough: int, is_known: bool
+) -> None:
+    for author_id, approved in {"k2.mallory": 1, "k1.mallory": 2}.items():
+        connection.client.hset(f"w:{{site-a}}:a:{author_id}", "approved", approved)
+
+    presumed = Presumption(("k2.mallory", "k1.mallory"), enough)
+
+    assert (comments.add(Addition(comment=comment(1), audit={}, presumed=presumed)).context is not None) == is_known
+
+
+def test_a_text_that_came_before_is_known(comments: Comments, site: Site) -> None:
+    comments.add(Addition(comment=comment(1), audit={}, copy_key="k", presumed=Presumption((), 2)))
+
+    found = comments.add(Addition(comment=comment(2), audit={}, copy_key="k", presumed=Presumption((), 2))).context
+
+    assert found is not None
+    assert found.recent_copies == 1
+
+
+def test_a_second_run_of_a_presuming_addition_changes_nothing(comments: Comments, site: Site) -> None:
+    presuming = Addition(comment=comment(1), audit={}, copy_key="k", presumed=Presumption(("k1.mallory",), 2))
+
+    first, second = comments.add(presuming), comments.add(presuming)
+
+    assert (first.context, second.context) == (None, None)
+    assert comments.context("site-a", author_ids=(), idempotency=None, copy_key="k").recent_copies == 1
+
+
+def test_a_site_that_changed_meanwhile_gets_nothing_stored(comments: Comments, site: Site) -> None:
+    with pytest.raises(SiteChanged):
+        comments.add(Addition(comment=comment(1), audit={}, site_version=site.version + 1))
+
+    with pytest.raises(NotFound):
+        comments.get("site-a", comment(1).id)
