@@ -19,6 +19,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e .
 	$(BIN)/python -m model.compile
+	$(BIN)/python -c 'import moderation.wsgi, moderation.worker, gunicorn.app.wsgiapp, gunicorn.workers.gthread' # Bytecode: the first start has it.
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run

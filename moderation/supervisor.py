@@ -26,9 +26,8 @@ from moderation.store.embedded import EmbeddedStore
 BIND_SECONDS = 5.0  # For the web processes of a parent that was killed to let go of the port.
 READY_POLL_SECONDS = 0.05
 IDLE_SECONDS = 1.0
-STARTING_SECONDS = 5.0  # As long as a start is allowed to take.
 BACKLOG = 512
-LATE_SECONDS = 15.0
+LATE_SECONDS = 15.0  # Three times what a start may take; a busy machine needs that.
 WEB_STOP_SECONDS = 5.0  # These add up to less than the 10 s in which everything has to be stopped.
 WORKER_STOP_SECONDS = 2.0
 USERS_STOP_SECONDS = 0.5
@@ -132,7 +131,7 @@ class Supervisor:
 
     def _is_starting(self) -> bool:
         """Return whether the web processes are still coming up; until then the worker leaves them the processor."""
-        return not self._is_ready and time.monotonic() - self._began < STARTING_SECONDS
+        return not self._is_ready and time.monotonic() - self._began < LATE_SECONDS
 
     def _tend_store(self) -> None:
         store = self._store

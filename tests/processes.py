@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -41,13 +42,30 @@ def slowdown() -> float:
     Promises about seconds are promises about a machine that has nothing else to do; tests often share theirs.
     """
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import email, http.client, json, sqlite3, xml.dom, asyncio"], check=True)
+    _measure()
     return max(1.0, (time.perf_counter() - began) / IDLE_SECONDS)
 
 
+def slowness() -> float:
+    """Return how much more processor time than on that machine the same work takes, 1 or more.
+
+    Unlike ``slowdown`` it leaves out the time for which others have the processor.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _measure()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return max(1.0, used / IDLE_SECONDS)
+
+
+def _measure() -> None:
+    subprocess.run([sys.executable, "-c", "import email, http.client, json, sqlite3, xml.dom, asyncio"], check=True)
+
+
 def clean_environ(**changes: str) -> dict[str, str]:
-    """Return this process's environment without Winnow's settings."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WINNOW_", "PROMETHEUS_"))}
+    """Return this process's environment without Winnow's settings, and with bytecode on disk as an installation has."""
+    ours = ("WINNOW_", "PROMETHEUS_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**inherited, "PYTHONPATH": str(ROOT), **changes}
 
 
@@ -152,6 +170,11 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state is not None and state[1] != "Z"
+
+
+def waited(pid: int) -> float:
+    """Return the seconds for which a process had something to do and no processor to do it on."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def children_of(pid: int) -> list[int]:

@@ -17,11 +17,23 @@ import redis
 from moderation.config import Settings
 from moderation.keyring_file import load_keyring
 from moderation.store.embedded import running_store, socket_path
-from tests.processes import Serving, children_of, clean_environ, end, fetch, is_running, serving, slowdown, wait_for
+from tests.processes import (
+    Serving,
+    children_of,
+    clean_environ,
+    end,
+    fetch,
+    is_running,
+    serving,
+    slowness,
+    wait_for,
+    waited,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 READY_SECONDS = 5.0
+TRIES = 5
 STOP_SECONDS = 10.0
 
 
@@ -34,17 +46,22 @@ def store(data_dir: Path) -> redis.Redis:
 
 
 def test_ready_soon(tmp_path: Path) -> None:
-    """The best of three: other programs on the machine slow a start down, but none speeds it up."""
+    """The best of some, less the time for which other programs kept the web processes from running.
+
+    On an idle machine that is nothing. A disk that is slow for a while delays some of the starts, not each.
+    """
     taken = []
-    for attempt in range(3):
-        slower = slowdown()
+    for attempt in range(TRIES):
         with serving(tmp_path / f"data{attempt}") as service:
-            taken.append(service.ready()["seconds"] / slower)
+            seconds = service.ready()["seconds"]
+            web = service.pid("web")
+            pushed_aside = waited(web) + min(map(waited, children_of(web)))
             assert is_ready(service)
             service.stop()
+        taken.append((seconds - pushed_aside) / slowness())
         if taken[-1] < READY_SECONDS:
             return
-    pytest.fail(f"three starts took {taken} s")
+    pytest.fail(f"so many seconds did {TRIES} starts take: {taken}")
 
 
 def test_stops_in_order(tmp_path: Path) -> None:
