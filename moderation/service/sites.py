@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moderation.core.errors import Fault, InvalidInput, NotFound, SiteChanged, StaleVersion, Unauthenticated
-from moderation.core.identity import Keyring
+from moderation.core.identity import Hmac, Keyring
 from moderation.core.policy import Policy, Thresholds, changed, merge_thresholds
 from moderation.core.site import ApiKey, Site, policy_fields
 from moderation.service.submissions import Clock
@@ -48,7 +48,7 @@ class SiteDirectory:
         self._sites = sites
         self._now = now
         self._thresholds = thresholds
-        self._key_secrets = keyring.derived("api-key")
+        self._key_hmacs = tuple(Hmac(secret) for secret in keyring.derived("api-key"))
         self._webhook_secret = keyring.keys[-1].derive("webhook")
         self._cache: dict[str, Site] = {}
 
@@ -89,7 +89,7 @@ class SiteDirectory:
         return Caller(site, digest)
 
     def _digests(self, key: str) -> tuple[str, ...]:
-        return tuple(hmac.digest(secret, key.encode(), "sha256").hex() for secret in self._key_secrets)
+        return tuple([keyed.digest(key.encode()).hex() for keyed in self._key_hmacs])
 
     def read(self, name: str) -> Site:
         """Return a site as the store has it now.

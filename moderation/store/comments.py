@@ -115,10 +115,10 @@ class Comments:
         Raises:
             NotFound: If the site has no such comment.
         """
-        found = self.get_many(site, [comment_id])
-        if not found:
+        reply = self._connection.run("comment", [SiteKeys(site).comment(comment_id)])
+        if not reply:
             raise NotFound("There is no such comment.")
-        return found[0]
+        return comment_of(site, comment_id, dict(zip(reply[::2], reply[1::2], strict=True)))
 
     def find_by_trace(self, site: str, trace: str) -> Comment | None:
         """Return the latest comment with a trace, or None."""

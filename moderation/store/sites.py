@@ -42,7 +42,7 @@ class Sites:
 
     def version(self, name: str) -> int | None:
         """Return a site's version, or None if it is gone; O(1)."""
-        value = self._connection.call(lambda client: client.hget(SiteKeys(name).record, "version"))
+        value = self._connection.run("version", [SiteKeys(name).record])
         return int(value) if value else None
 
     def find_by_key(self, digests: Sequence[str]) -> str | None:

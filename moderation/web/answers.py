@@ -199,6 +199,7 @@ def comment_answer(comment: Comment) -> dict[str, Any]:
 def public_answer(comment: Comment) -> dict[str, Any]:
     """Return a comment as readers may see it: without verdict and decision."""
     author_id = comment.author_id or None
+    created = timestamp(comment.created_at)
     return {
         "id": comment.id,
         "status": comment.status.value,
@@ -215,8 +216,8 @@ def public_answer(comment: Comment) -> dict[str, Any]:
         "content_type": comment.content_type,
         "language": comment.language,
         "type": comment.type,
-        "created_at": timestamp(comment.created_at),
-        "updated_at": timestamp(comment.updated_at),
+        "created_at": created,
+        "updated_at": created if comment.updated_at is comment.created_at else timestamp(comment.updated_at),
         "version": comment.version,
     }
 
