@@ -404,3 +404,13 @@ def test_comments_of_other_kinds_are_not_told(live: Live, coral: CoralServer) ->
     decide(live, stored(live)[0])
 
     assert backlog(live).waiting == 0
+
+
+def test_addresses_among_corals_ids_are_not_stored(live: Live, coral: CoralServer) -> None:
+    address = "mallory@mail.example"
+    ask(live, BORDERLINE, story={"id": address}, tenantID=address)
+    tell(live, "ENTERED", comment=address, status="SYSTEM_WITHHELD")
+
+    (message,) = live.services.connection.client.xrange("w:{blog}:outbox")
+    assert "coral.seen" in str(message)
+    assert "mallory" not in str(message) + str(stored(live))
