@@ -46,7 +46,7 @@ class Sentences(click.Group):
             raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
 
 
-@click.group(cls=Sentences)
+@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Train, evaluate and promote classifiers.
 

@@ -50,7 +50,8 @@ def require(found: object, sentence: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_logs() -> None:
-    """Undo what commands that ran in this process set up; tracebacks in colour would take half a second each."""
+    """Undo what requests and commands in this process set up; tracebacks in colour would take half a second each."""
+    structlog.contextvars.clear_contextvars()
     structlog.reset_defaults()
     *processors, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
