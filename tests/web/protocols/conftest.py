@@ -71,6 +71,7 @@ def working(services: Services) -> Iterator[None]:
     """Run a worker that may call loopback."""
     stop = threading.Event()
     worker = Worker(services, Transport(allow=(ipaddress.ip_network("127.0.0.0/8"),)))
+    worker._webhooks.every_seconds = 0.02  # Tests wait for it.
     thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)
     thread.start()
     try:
