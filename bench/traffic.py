@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import random
+import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 COMMENT_CHARACTERS = 300
+SHORTEST_WORD = 3  # On average they are longer, blank included.
+ANSWER_SECONDS = 10.0
+RECEIVE_BYTES = 1 << 18
+LENGTH = b"content-length:"
 AUTHORS = 2000
 PAGES = 200
 WORDS = (
@@ -92,9 +96,7 @@ def request(path: str, body: object, key: str, *, idempotency: str | None = None
 
 def comment(rng: random.Random) -> dict[str, object]:
     """Return a submission of a new 300-character comment."""
-    text = f"{rng.getrandbits(40):010x} "
-    while len(text) < COMMENT_CHARACTERS:
-        text += rng.choice(WORDS) + " "
+    text = f"{rng.getrandbits(40):010x} " + " ".join(rng.choices(WORDS, k=COMMENT_CHARACTERS // SHORTEST_WORD))
     author = rng.randrange(AUTHORS)
     return {
         "content": text[: COMMENT_CHARACTERS - 1] + ".",
@@ -112,10 +114,48 @@ def submissions(key: str, seed: int) -> Iterator[bytes]:
         yield request("/v1/comments", comment(rng), key)
 
 
+class _Client:
+    """A client of ``run``: its connection, its requests, and what has arrived of an answer."""
+
+    def __init__(self, port: int, requests: Iterator[bytes]) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.began = 0.0
+        self._requests = requests
+        self._received = bytearray()
+
+    def ask(self, deadline: float) -> bool:
+        """Send the next request, unless there is none or time is over."""
+        message = next(self._requests, None)
+        self.began = time.perf_counter()
+        if message is None or self.began > deadline:
+            self.socket.close()
+            return False
+        self.socket.sendall(message)
+        return True
+
+    def hear(self) -> tuple[int, bytes] | None:
+        """Take what has arrived, and return status and body once the answer is whole."""
+        found = self.socket.recv(RECEIVE_BYTES)
+        if not found:
+            raise ConnectionError("the server closed the connection")
+        self._received += found
+        end = self._received.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return None
+        head = bytes(self._received[:end]).lower()
+        length = int(head[head.index(LENGTH) + len(LENGTH) :].split(b"\r\n", 1)[0])
+        if len(self._received) < end + length:
+            return None
+        body = bytes(self._received[end:])
+        self._received.clear()
+        return int(head[9:12]), body
+
+
 def run(
     port: int, requests: Callable[[int], Iterator[bytes]], *, clients: int, seconds: float, expected: int = 201
 ) -> tuple[Timing, list[bytes]]:
-    """Let clients send requests, each its own, for some seconds.
+    """Let clients send requests, each its own, for some seconds; one thread drives them all.
 
     Args:
         port: On the loopback.
@@ -128,48 +168,38 @@ def run(
         The timing and the bodies of all answers.
 
     Raises:
-        RuntimeError: If any answer had another status.
+        RuntimeError: If any answer had another status, or did not come.
     """
     latencies: list[float] = []
     bodies: list[bytes] = []
-    errors: list[BaseException] = []
-    deadline = time.perf_counter() + seconds
-
-    def client(number: int) -> None:
-        try:
-            _drive(port, requests(number), deadline, expected, latencies, bodies)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    everyone = [_Client(port, requests(number)) for number in range(clients)]
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise RuntimeError("a client failed") from errors[0]
+    with selectors.DefaultSelector() as waiting:
+        for client in everyone:
+            if client.ask(began + seconds):
+                waiting.register(client.socket, selectors.EVENT_READ, client)
+        while waiting.get_map():
+            for client, body in _heard(waiting, expected):
+                latencies.append(time.perf_counter() - client.began)
+                bodies.append(body)
+                _ask_again(waiting, client, began + seconds)
     return Timing(time.perf_counter() - began, tuple(latencies)), bodies
 
 
-def _drive(
-    port: int,
-    requests: Iterator[bytes],
-    deadline: float,
-    expected: int,
-    latencies: list[float],
-    bodies: list[bytes],
-) -> None:
-    connection = Connection(port)
-    try:
-        for message in requests:
-            began = time.perf_counter()
-            if began > deadline:
-                return
-            status, body = connection.send(message)
-            if status != expected:
-                raise RuntimeError(f"status {status}: {body[:300]!r}")
-            latencies.append(time.perf_counter() - began)
-            bodies.append(body)
-    finally:
-        connection.close()
+def _ask_again(waiting: selectors.BaseSelector, client: _Client, deadline: float) -> None:
+    file = client.socket.fileno()  # A closed socket has none.
+    if not client.ask(deadline):
+        waiting.unregister(file)
+
+
+def _heard(waiting: selectors.BaseSelector, expected: int) -> Iterator[tuple[_Client, bytes]]:
+    """Yield the clients whose answers are whole now."""
+    ready = waiting.select(ANSWER_SECONDS)
+    if not ready:
+        raise RuntimeError("no answer came")
+    for key, _ in ready:
+        answer = key.data.hear()
+        if answer is not None and answer[0] != expected:
+            raise RuntimeError(f"status {answer[0]}: {answer[1][:300]!r}")
+        if answer is not None:
+            yield key.data, answer[1]
