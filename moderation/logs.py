@@ -13,10 +13,12 @@ import re
 import sys
 import traceback
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 from structlog.types import EventDict, Processor
 
 from moderation.config import Settings
@@ -34,6 +36,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 Stream = Literal["stdout", "stderr"]
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
 _bound: dict[int, tuple[tuple[object, ...], Any]] = {}
+_direct: list[list[Processor]] = []  # The processors whose lines ``write_answered`` writes itself, if there are any.
 
 
 def configure(settings: Settings, *, stream: Stream = "stdout", level: str | None = None) -> None:
@@ -48,8 +51,10 @@ def configure(settings: Settings, *, stream: Stream = "stdout", level: str | Non
     is_for_machines = _is_for_machines(settings.log_format, stream)
     shared = _shared_processors(TIME_FOR_MACHINES if is_for_machines else TIME_FOR_PEOPLE)
     renderer: Processor = structlog.processors.JSONRenderer(serializer=_json) if is_for_machines else for_people
+    processors = [*shared, renderer]
+    _direct[:] = [processors] if is_for_machines and stream == "stdout" and number <= logging.INFO else []
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: structlog.WriteLogger(getattr(sys, stream)),
         cache_logger_on_first_use=False,
@@ -110,6 +115,24 @@ def bound(logger: Any) -> Any:
     if kept is None or any(one is not other for one, other in zip(kept[0], key, strict=True)):
         kept = _bound[id(logger)] = (key, logger.bind())
     return kept[1]
+
+
+def write_answered(logger: Any, **facts: str | int | float | None) -> None:
+    """Write the line of an answered request, which takes a quarter of the time when it is meant for a machine.
+
+    Then no processor looks at it: no fact may be anything that a client chose freely.
+
+    Args:
+        logger: Of structlog's.
+        facts: Of the request: its id, route, status and the like.
+    """
+    if not _direct or structlog.get_config()["processors"] is not _direct[0]:
+        bound(logger).info("answered", **facts)
+        return
+    at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line = to_json({**facts, "event": "answered", "level": "info", "at": at}).decode()
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 class _CurrentStream(logging.StreamHandler):  # type: ignore[type-arg]

@@ -130,3 +130,24 @@ def test_commands_write_to_standard_error(capsys: pytest.CaptureFixture[str], wr
     assert out == ""
     assert "Heard." in err
     assert "Quiet." not in err
+
+
+def test_the_line_of_a_request_is_the_one_that_the_processors_would_write(written: Callable[[], str]) -> None:
+    facts: dict[str, Any] = {"method": "POST", "route": "/v1/comments", "status": 201, "ms": 2.5, "site": None}
+    logger = structlog.get_logger()
+
+    logger.info("answered", **facts, request_id="r1")
+    logs.write_answered(logger, **facts, request_id="r1")
+
+    slow, quick = lines(written)
+    assert list(quick) == list(slow)
+    assert len(quick.pop("at")) == len(slow.pop("at"))
+    assert quick == slow
+
+
+def test_the_line_of_a_request_keeps_to_the_level(written: Callable[[], str]) -> None:
+    logs.configure(Settings(), level="warning")
+
+    logs.write_answered(structlog.get_logger(), status=201)
+
+    assert written() == ""

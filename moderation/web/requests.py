@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from flask import Flask, Request, Response, g, request
 
-from moderation.logs import bound
+from moderation.logs import write_answered
 from moderation.web.intake import Answer
 from moderation.web.metrics import Metrics
 
@@ -87,7 +87,7 @@ def record(metrics: Metrics, frame: Frame, *, method: str, route: str, status: i
     if route in QUIET_ROUTES:
         return
     ms = round((time.perf_counter() - frame.started) * 1000, 2)
-    bound(_log).info("answered", method=method, route=route, status=status, ms=ms, site=frame.site)
+    write_answered(_log, method=method, route=route, status=status, ms=ms, site=frame.site, request_id=frame.request_id)
 
 
 def _begin() -> None:
