@@ -107,12 +107,13 @@ class Coral:
     def connect(self, site: Site, seen: Seen, *, status: str) -> bool:
         """Connect a comment that Coral showed us, and follow what was decided there meanwhile."""
         found = self.matches.connect(site, seen)
-        if found is not None and status in STATUSES:
+        decided = STATUSES.get(status)
+        if found is not None and decided not in (None, found.status):  # What agrees may be our own verdict.
             self._follow(site, found, STATUSES[status])
         return found is not None
 
     def decided(self, site: Site, coral_id: str, *, status: str) -> bool:
-        """Do in our queue what was decided in Coral's; False where no comment of ours that waits is connected.
+        """Do here what was decided in Coral; False where no comment of ours on which nobody decided is connected.
 
         Coral's event about a decision that we told it changes nothing.
         """
@@ -121,14 +122,27 @@ class Coral:
         found = self.matches.ours(site, coral_id)
         return found is not None and self._follow(site, found, STATUSES[status])
 
-    def heard(self, site: Site, text: str, *, parent_id: str | None, is_approved: bool) -> bool:
-        """Do in our queue what Coral tells about a text by way of Perspective's feedback; False as ``decided``."""
+    def heard(self, site: Site, text: str, *, coral_id: str, parent_id: str | None, status: str) -> bool:
+        """Do here what Coral tells about a text by way of Perspective's feedback.
+
+        Returns:
+            Whether the decision is a label already, and Coral's word would teach the same again or a worse one: it says
+            toxic of all that is rejected.
+        """
+        if self.matches.is_echo(site, coral_id, status):
+            return True
         found = self.matches.by_text(site, text, parent_id)
-        status = Status.APPROVED if is_approved else Status.REJECTED
-        return found is not None and self._follow(site, found, status)
+        if found is None:
+            return False
+        if self._follow(site, found, STATUSES[status]):
+            return status == "APPROVED"
+        if found.decision is None or found.status is not STATUSES[status]:
+            return False
+        return status == "APPROVED" or found.decision.moderator != MODERATOR
 
     def _follow(self, site: Site, comment: Comment, status: Status) -> bool:
-        if comment.status is not Status.PENDING:
+        """Decide as Coral's moderators did, also where the machine alone had spoken; a decision of ours stands."""
+        if comment.decision is not None:
             return False
         # Coral does not say why it was rejected, so the decision teaches the classifier nothing.
         is_approved = status is Status.APPROVED
@@ -138,6 +152,7 @@ class Coral:
             moderator=MODERATOR,
             note=NOTE,
             version=comment.version,
+            override=comment.status is not Status.PENDING,
             is_from_coral=True,
         )
         try:

@@ -175,9 +175,11 @@ class CoralFeedback:
     """What Coral adds to a suggested score about the comment that its moderators decided on.
 
     Attributes:
+        comment_id: Coral's id of it.
         parent_id: Coral's id of the comment that it answers, or None.
     """
 
+    comment_id: str
     parent_id: str | None
     is_approved: bool
 
@@ -194,7 +196,11 @@ def coral_feedback_of(given: Mapping[str, Any], said: Mapping[str, int]) -> Cora
         return None
     try:
         facts = json.loads(given["context"]["entries"][0]["text"])
-        parent = facts.get("reply_to_id_Coral_comment_id")
+        comment, parent = facts.get("Coral_comment_id"), facts.get("reply_to_id_Coral_comment_id")
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    return CoralFeedback(parent if isinstance(parent, str) and parent else None, not any(said.values()))
+    return CoralFeedback(
+        comment_id=comment if isinstance(comment, str) else "",
+        parent_id=parent if isinstance(parent, str) and parent else None,
+        is_approved=not any(said.values()),
+    )

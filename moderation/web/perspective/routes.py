@@ -193,13 +193,17 @@ def suggest_score(caller: Caller, given: dict[str, Any]) -> Response:
 
 
 def _is_heard(caller: Caller, given: dict[str, Any], text: str, said: dict[str, int]) -> bool:
-    """Tell our queue what Coral's moderators decided; True if that approved a comment, which is a label in itself."""
+    """Tell our queue what Coral's moderators decided; True if that teaches no more than the decision itself."""
     feedback = coral_feedback_of(given, said)
     if feedback is None:
         return False
-    site, approved = caller.site, feedback.is_approved
-    found = services().coral.heard(site, text, parent_id=feedback.parent_id, is_approved=approved)
-    return found and approved
+    return services().coral.heard(
+        caller.site,
+        text,
+        coral_id=feedback.comment_id,
+        parent_id=feedback.parent_id,
+        status="APPROVED" if feedback.is_approved else "REJECTED",
+    )
 
 
 def _labels(said: dict[str, int]) -> dict[str, int | None] | None:

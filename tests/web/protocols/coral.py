@@ -69,3 +69,15 @@ def tell(live: Live, kind: str, *, comment: str = "coral-1", at: str | None = No
 def stored(live: Live) -> list[Comment]:
     keys = live.services.connection.client.scan_iter("w:{blog}:c:*")
     return live.services.comments.get_many(live.site, sorted(key.rpartition(":")[2] for key in keys))
+
+
+def feedback(live: Live, text: str, value: int, **context: Any) -> httpx.Response:
+    facts = {"url": STORY, "reply_to_id_Coral_comment_id": None, "Coral_comment_id": "coral-1", **context}
+    body = {
+        "comment": {"text": text},
+        "context": {"entries": [{"text": json.dumps(facts)}]},
+        "attributeScores": {"TOXICITY": {"summaryScore": {"value": value}}},
+        "communityId": "Coral:https://coral.example",
+        "clientToken": "comment:coral-1",
+    }
+    return httpx.post(f"{live.url}/v1alpha1/comments:suggestscore?key={live.key}", json=body)

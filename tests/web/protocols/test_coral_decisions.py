@@ -15,7 +15,7 @@ from moderation.store.outbox import Backlog
 from moderation.webhooks.coral_access import CoralAccess, seal_access
 from tests.receiver import Receiver, Reply, poll
 from tests.web.protocols.conftest import Live, working
-from tests.web.protocols.coral import BORDERLINE, HAM, SECRET, SPAM, add_secret, ask, stored, tell
+from tests.web.protocols.coral import BORDERLINE, HAM, SECRET, SPAM, add_secret, ask, feedback, stored, tell
 from tests.web.protocols.coral_server import TOKEN, CoralServer
 
 
@@ -158,6 +158,29 @@ def test_loop_is_broken(live: Live, coral: CoralServer) -> None:
     assert len(coral.moderated) == 1
 
 
+def test_feedback_about_our_own_decision_teaches_nothing_else(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", BORDERLINE)
+        decide(live, stored(live)[0], RejectReason.SPAM)
+        settled(live)
+    before = stored(live)
+
+    feedback(live, BORDERLINE, 1)
+
+    assert stored(live) == before
+    assert [row["labels"] for row in live.services.archive.labels(live.site)] == [{"spam": 1, "toxic": None}]
+
+
+def test_feedback_that_agrees_later_teaches_nothing_else(live: Live) -> None:
+    add_secret(live, SECRET)
+    ask(live, BORDERLINE)
+    decide(live, stored(live)[0], RejectReason.SPAM)
+
+    feedback(live, BORDERLINE, 1)
+
+    assert [row["labels"] for row in live.services.archive.labels(live.site)] == [{"spam": 1, "toxic": None}]
+
+
 def test_echo_that_comes_after_an_undo_does_not_decide_again(live: Live, coral: CoralServer) -> None:
     with working(live.services):
         post(live, coral, "coral-1", BORDERLINE)
@@ -167,6 +190,7 @@ def test_echo_that_comes_after_an_undo_does_not_decide_again(live: Live, coral: 
         live.services.decisions.undo(live.services.sites.read(live.site), stored(live)[0].id, who="Alice")
         for queue in ("PENDING", "UNMODERATED"):
             tell(live, "LEFT", comment="coral-1", status="APPROVED", queue=queue)
+        feedback(live, BORDERLINE, 0)
         settled(live)
 
     (comment,) = stored(live)
@@ -185,6 +209,31 @@ def test_decision_in_coral_is_followed_and_not_sent_back(live: Live, coral: Cora
     assert comment.decision is not None
     assert (comment.status.value, comment.decision.moderator) == ("rejected", "coral")
     assert coral.moderated == []
+
+
+@pytest.mark.parametrize("status", ["APPROVED", "REJECTED"])
+def test_coral_moderates_what_the_machine_had_published(live: Live, coral: CoralServer, status: str) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", HAM, status="NONE")
+        tell(live, "ENTERED", comment="coral-1", queue="UNMODERATED", status="NONE")
+        settled(live)
+        tell(live, "LEFT", comment="coral-1", queue="UNMODERATED", status=status)
+        settled(live)
+
+    (comment,) = stored(live)
+    assert comment.decision is not None
+    assert (comment.status.value, comment.decision.moderator) == (status.lower(), "coral")
+    assert coral.moderated == []
+
+
+def test_verdict_of_the_machine_does_not_come_back_as_a_decision(live: Live, coral: CoralServer) -> None:
+    with working(live.services):
+        post(live, coral, "coral-1", SPAM, status="REJECTED")
+        tell(live, "ENTERED", comment="coral-1", queue="REPORTED", status="REJECTED")
+        settled(live)
+
+    (comment,) = stored(live)
+    assert (comment.status.value, comment.decision) == ("rejected", None)
 
 
 def test_decision_that_coral_made_before_we_looked_is_followed(live: Live, coral: CoralServer) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from moderation.core.comment import RejectReason, Ruling
 from moderation.service.decisions import Judgment
 from tests.web.protocols.conftest import Live
-from tests.web.protocols.coral import BORDERLINE, SECRET, STORY, add_secret, ask, post, stored, tell
+from tests.web.protocols.coral import BORDERLINE, SECRET, add_secret, ask, feedback, post, stored, tell
 
 
 @pytest.fixture
@@ -135,18 +133,6 @@ def test_decision_of_our_own_moderator_stands(coral: Live) -> None:
 )
 def test_other_events_are_taken_note_of(coral: Live, event: dict[str, Any]) -> None:
     assert post(coral, "/coral/webhook/blog", event).status_code == 204
-
-
-def feedback(live: Live, text: str, value: int, **context: Any) -> httpx.Response:
-    facts = {"url": STORY, "reply_to_id_Coral_comment_id": None, "Coral_comment_id": "coral-1", **context}
-    body = {
-        "comment": {"text": text},
-        "context": {"entries": [{"text": json.dumps(facts)}]},
-        "attributeScores": {"TOXICITY": {"summaryScore": {"value": value}}},
-        "communityId": "Coral:https://coral.example",
-        "clientToken": "comment:coral-1",
-    }
-    return httpx.post(f"{live.url}/v1alpha1/comments:suggestscore?key={live.key}", json=body)
 
 
 @pytest.mark.parametrize("value, status", [(0, "approved"), (1, "rejected")])
