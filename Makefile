@@ -29,9 +29,10 @@ $(VENV)/.test: $(VENV)/.run
 demo: setup ## the service, a small site and a moderator, with a table of verdicts
 	$(BIN)/winnow demo
 
-test: setup-test lint ## everything, as CI does: the quick tests side by side, then the slow ones
+test: setup-test lint ## everything, as CI does; what measures time runs last and alone
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not alone" $(SPREAD:worksteal=loadfile)
+	$(BIN)/python -m pytest -m alone
 
 quick: setup-test ## the tests that take milliseconds, in less than a minute
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD)

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.service import Role, Service, children, cpu_seconds, free_port, until
+from tests.faults.service import Role, Service, cpu_seconds, until
+from tests.processes import children_of, free_port
 
 SITE = "bench"
 WORKERS = 2
@@ -34,8 +35,8 @@ def nothing(directory: Path) -> Iterator[tuple[int, Sequence[int]]]:
     with (directory / "output.log").open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
     try:
-        until(lambda: len(children(process.pid)) == WORKERS, 30, what="the endpoint that does nothing")
-        yield port, [process.pid, *children(process.pid)]
+        until(lambda: len(children_of(process.pid)) == WORKERS, 30, what="the endpoint that does nothing")
+        yield port, [process.pid, *children_of(process.pid)]
     finally:
         process.terminate()
         process.wait(15)

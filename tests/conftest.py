@@ -33,9 +33,10 @@ hypothesis.settings.load_profile("winnow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count every test with a browser among the slow ones."""
+    """Count among the slow ones every test with a browser, and every one that has to run alone."""
     for item in items:
-        if item.get_closest_marker("browser") or "chromium" in getattr(item, "fixturenames", ()):
+        has_browser = item.get_closest_marker("browser") or "chromium" in getattr(item, "fixturenames", ())
+        if has_browser or item.get_closest_marker("alone"):
             item.add_marker(pytest.mark.slow)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -178,13 +179,16 @@ def waited(pid: int) -> float:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the process ids of the children."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
+    """Return the process ids of the living children of a process."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        found = [int(one) for thread in threads for one in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+    return [one for one in found if is_running(one)]
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -10,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.processes import wait_for
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,17 @@ class Received:
     headers: dict[str, str]
     body: bytes
     at: float
+
+    @property
+    def id(self) -> str:
+        """Return ``webhook-id``, which all attempts share."""
+        return next(value for name, value in self.headers.items() if name.lower() == "webhook-id")
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """Return the parsed body."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,4 @@ def raw_server(act: Callable[[socket.socket], None]) -> Iterator[int]:
 
 def poll(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
     """Return when ``condition`` holds; fail if it does not come about in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.01)
+    wait_for(condition, seconds=seconds, what="sign of it")

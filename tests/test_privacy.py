@@ -23,9 +23,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.receiver import Receiver
 from tests.faults.service import Service, until
 from tests.leaks import Scanner
+from tests.receiver import Receiver
 
 SITE = "site-a"
 QUICK = 60
@@ -143,7 +143,7 @@ def _leaks_of_a_busy_day(directory: Path, count: int) -> list[str]:
         with Service(directory, WINNOW_WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8") as service:
             traffic = Traffic(service, service.add_site(SITE, **POLICY, webhook_url=receiver.url))
             _work(traffic, count)
-            until(lambda: len({one.id for one in receiver.received}) >= count, 60, what="the webhooks")
+            until(lambda: len({one.id for one in receiver.requests}) >= count, 60, what="the webhooks")
             _command(service, "comments", "export", SITE, "--output", str(directory / "export.jsonl"))
             _command(service, "comments", "export", SITE, "--labels", "--output", str(directory / "labels.jsonl"))
             _command(service, "backup", str(directory / "backup.tar.gz"))
@@ -152,13 +152,13 @@ def _leaks_of_a_busy_day(directory: Path, count: int) -> list[str]:
             after = _found(scanner, _places(service, directory))
         stopped = _found(scanner, _files(directory))
         said = _found(
-            scanner, [*traffic.answers, *((f"webhook to {one.path}", _bytes(one)) for one in receiver.received)]
+            scanner, [*traffic.answers, *((f"webhook to {one.path}", _bytes(one)) for one in receiver.requests)]
         )
     return sorted({*before, *after, *stopped, *said})
 
 
 def _bytes(received: Any) -> bytes:
-    return str(received.path).encode() + received.headers.encode() + bytes(received.body)
+    return str(received.path).encode() + str(received.headers).encode() + bytes(received.body)
 
 
 def _work(traffic: Traffic, count: int) -> None:

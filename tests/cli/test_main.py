@@ -42,7 +42,7 @@ def winnow(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_help_answers_at_once() -> None:
     """The best of five: other programs on the machine slow it down, but none speeds it up."""
     taken = []
@@ -101,7 +101,7 @@ def test_every_command_takes_the_shared_options_and_has_an_example() -> None:
         assert "Example" in text or "winnow " in text, f"{path} has no example"
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("arguments", [["--data-dir", "{}", "secret", "list"], ["secret", "list", "--data-dir", "{}"]])
 def test_shared_options_stand_anywhere(arguments: list[str], tmp_path: Path) -> None:
     done = winnow(*(part.format(tmp_path / "d") for part in arguments), "--json")
@@ -113,7 +113,7 @@ def test_version_is_shown() -> None:
     assert winnow("--version").stdout.startswith("winnow ")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "arguments, environ, sentence",
     [
@@ -137,7 +137,7 @@ def test_asking_wrongly_gives_a_sentence_and_exit_code_2(
     assert done.stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_data_directory_without_permission_gives_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -193,7 +193,7 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(done.exception, KeyError)
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_unknown_setting_is_named_on_standard_error(tmp_path: Path) -> None:
     done = winnow("secret", "list", "--json", WINNOW_DATA_DIR=str(tmp_path / "d"), WINNOW_TREADS="4")
 

@@ -23,6 +23,7 @@ from tests.processes import (
     clean_environ,
     end,
     fetch,
+    free_port,
     is_running,
     serving,
     slowness,
@@ -30,7 +31,7 @@ from tests.processes import (
     waited,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 
 READY_SECONDS = 5.0
 TRIES = 5
@@ -158,11 +159,6 @@ def test_killed_parent_leaves_no_orphan_and_the_next_start_works(tmp_path: Path)
             with store(tmp_path / "data") as client:
                 assert client.get("acknowledged") == b"1"
             wait_for(lambda: not any(map(is_running, [*pids, *web])), seconds=10, what="end of the old processes")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def serve_and_fail(data_dir: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

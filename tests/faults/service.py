@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,11 +23,10 @@ import redis
 from moderation import bootstrap
 from moderation.config import Settings
 from moderation.store.embedded import running_store
+from tests.processes import ROOT, children_of, clean_environ, free_port, is_running, wait_for
 
 READY_SECONDS = 60.0  # The very first start compiles the classifier.
 STOP_SECONDS = 15.0  # The service promises 10.
-POLL_SECONDS = 0.02
-ROOT = Path(__file__).parents[2]
 
 
 class Role(StrEnum):
@@ -43,19 +41,7 @@ class Role(StrEnum):
 
 def until(condition: Callable[[], Any], seconds: float = READY_SECONDS, *, what: str = "it") -> Any:
     """Return the first truthy value of a condition, or fail when the time is over."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(POLL_SECONDS)
-    raise AssertionError(f"waited {seconds} s for {what} in vain")
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return wait_for(condition, seconds=seconds, what=what)
 
 
 class Service:
@@ -87,8 +73,7 @@ class Service:
     def start(self) -> float:
         """Start it and return the seconds until it was ready."""
         began = time.monotonic()
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WINNOW_")}
-        environ = {**inherited, "WINNOW_DATA_DIR": str(self.data), "WINNOW_LOG_FORMAT": "json", **self._environ}
+        environ = clean_environ(WINNOW_DATA_DIR=str(self.data), WINNOW_LOG_FORMAT="json", **self._environ)
         sizes = ["--workers", str(self._workers), "--threads", str(self._threads)]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
@@ -148,11 +133,11 @@ class Service:
         """Return the process ids of each role as they are now."""
         found: dict[Role, list[int]] = {role: [] for role in Role}
         found[Role.PARENT] = [self.process.pid]
-        for child in children(self.process.pid):
+        for child in children_of(self.process.pid):
             command = command_of(child)
             if "gunicorn" in command:
                 found[Role.MASTER].append(child)
-                found[Role.WEB] += children(child)
+                found[Role.WEB] += children_of(child)
             elif command.split()[-1:] == ["worker"]:
                 found[Role.WORKER].append(child)
             elif "valkey-server" in command:
@@ -170,7 +155,7 @@ class Service:
         pid = self.signal(role, signal.SIGKILL)
         if role is Role.PARENT:
             self.process.wait()
-        until(lambda: not is_alive(pid), 5, what=f"the end of the {role}")
+        until(lambda: not is_running(pid), 5, what=f"the end of the {role}")
 
     def stop(self) -> float:
         """Stop it as an operator would and return how long that took."""
@@ -224,29 +209,12 @@ class Service:
             connection.close()
 
 
-def children(pid: int) -> list[int]:
-    """Return the process ids of the living children of a process."""
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(one) for thread in threads for one in (thread / "children").read_text().split() if is_alive(one)]
-    except OSError:
-        return []
-
-
 def command_of(pid: int) -> str:
     """Return a process's command line; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
-
-
-def is_alive(pid: int | str) -> bool:
-    """Return whether a process exists and is more than a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except OSError:
-        return False
 
 
 def cpu_seconds(pid: int) -> float:

@@ -15,10 +15,10 @@ from tests.faults.conftest import POLICY, ROUNDS
 from tests.faults.disk import Disk
 from tests.faults.figures import note
 from tests.faults.load import Load
-from tests.faults.receiver import Receiver
 from tests.faults.service import Role, Service, until
+from tests.receiver import Receiver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * ROUNDS)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120 + 30 * ROUNDS)]
 BETWEEN = 40  # Acknowledged requests between two kills, so that each kill meets work in flight.
 PACE_SECONDS = 0.03  # A hundred rounds take minutes; the store should not hold a million comments by then.
 SLOW_FSYNC_MS = 20
@@ -95,7 +95,7 @@ def _told(receiver: Receiver) -> dict[str, list[str]]:
     """Return the events of each comment in the order of their first arrival."""
     found: dict[str, list[str]] = defaultdict(list)
     seen: set[str] = set()
-    for one in list(receiver.received):
+    for one in list(receiver.requests):
         if one.id not in seen:
             seen.add(one.id)
             found[one.event["data"]["id"]].append(one.event["type"])

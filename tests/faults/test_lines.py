@@ -20,7 +20,7 @@ from tests.faults.load import Load
 from tests.faults.proxy import Proxy
 from tests.faults.service import Service
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 ANSWER_SECONDS = 1.5  # Two round trips of at most half a second each, and what a busy machine adds.
 
 

@@ -17,7 +17,7 @@ from tests.faults.figures import note
 from tests.faults.load import Kind, Load, Operation
 from tests.faults.service import Service
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 KEYS = SiteKeys(SITE)
 
 

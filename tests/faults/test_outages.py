@@ -18,7 +18,7 @@ from tests.faults.figures import note
 from tests.faults.load import Load, Timed
 from tests.faults.service import Role, Service
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 OUTAGE_SECONDS = 3.0
 ANSWER_SECONDS = 1.0  # Promise 7.
 RECOVERY_SECONDS = 2.0

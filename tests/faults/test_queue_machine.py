@@ -23,7 +23,7 @@ from tests.keyword_model import KeywordModel
 from tests.processes import wait_for
 from tests.service.test_queue_machine import QueueMachine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 30 * ROUNDS)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300 + 30 * ROUNDS)]
 STEPS = 40
 
 

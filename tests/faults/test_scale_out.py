@@ -27,7 +27,7 @@ from tests.faults.load import CLIENTS, Load
 from tests.faults.service import ROOT, Service, until
 from tests.processes import clean_environ, slowdown
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 RECORD = SiteKeys(SITE).record
 ANSWER_SECONDS = 1.0  # Promise 7.
 CUT_SECONDS = 2.0

@@ -38,7 +38,7 @@ RAW = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_nothing_breaks_hangs_or_tells(
     app: Flask, key: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +75,7 @@ def test_the_count_notices_what_is_wrong(app: Flask, key: str, monkeypatch: pyte
     assert leaks_in(f'Traceback (most recent call last):\n  File "/x/y.py" {key} Mallory@mail.example', key) != []
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_real_server_holds_out(tmp_path: Path, app: Flask, services: Services) -> None:
     """Through sockets: the same table, and bytes that are no HTTP; afterwards it answers as before."""
     data = tmp_path / "data"

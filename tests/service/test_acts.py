@@ -180,7 +180,7 @@ class Browser:
         return body if status == 200 else ""
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_store_that_is_killed_during_a_bulk_act_leaves_one_undo(tmp_path: Path) -> None:
     with Service(tmp_path / "service") as service:
         with running_store(service.settings, command="tests") as url:

@@ -178,7 +178,7 @@ def test_the_breaker_lets_the_next_one_through_after_a_while(store_url: str, tmp
     late.close()
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_server_that_is_slow_to_answer_is_given_half_a_second(connection: Connection) -> None:
     connection.ping()
     connection.client.client_pause(1200, all=True)

@@ -14,7 +14,7 @@ from moderation.store.connection import Connection
 from tests import topologies
 from tests.processes import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone
 PASSWORD = "hush"
 
 

@@ -73,7 +73,7 @@ def own_store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[t
             services.connection.close()
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_stopped_store_is_a_503_within_a_second_and_recovery_needs_no_restart(own_store: tuple[Api, int]) -> None:
     api, pid = own_store
     api.submit()

@@ -338,7 +338,7 @@ def test_unknown_authority_is_refused(secure: Receiver) -> None:
     assert secure.requests == []
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_tls_server_that_trickles_is_cut_off(certificate: Path) -> None:
     with raw_server(lambda connection: drip(connection, b"\x16\x03\x03\x40\x00" + b"\x02" * 500)) as port:
         started = time.monotonic()

@@ -46,7 +46,7 @@ Worker(services, transport, claim_seconds=1.0).run(threading.Event())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_stop_is_honoured_within_a_second_during_a_storm_and_nothing_is_held_back(
     services: Services, receiver: Receiver, outbox: Outbox
 ) -> None:
@@ -72,7 +72,7 @@ def test_stop_is_honoured_within_a_second_during_a_storm_and_nothing_is_held_bac
     assert sum(one.overdue for one in backlogs) == 48, "the next worker has to wait for claims to run out"
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_messages_survive_kill_9_in_the_middle_of_a_delivery(
     services: Services, receiver: Receiver, outbox: Outbox, settings: Settings
 ) -> None:
@@ -98,7 +98,7 @@ def test_messages_survive_kill_9_in_the_middle_of_a_delivery(
     assert {json.loads(one.body)["data"]["id"] for one in receiver.requests} == {one.id for one in comments}
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_command_ends_soon_after_sigterm_although_an_endpoint_hangs(
     services: Services, receiver: Receiver, outbox: Outbox, settings: Settings
 ) -> None:
@@ -125,7 +125,7 @@ def test_command_ends_soon_after_sigterm_although_an_endpoint_hangs(
     assert outbox.backlog(ALICE).overdue == 1
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_worker_waits_for_a_store_that_is_away_and_goes_on(tmp_path: Path, receiver: Receiver) -> None:
     settings = Settings(data_dir=tmp_path / "own", webhook_allow_networks=LOOPBACK)
     store = EmbeddedStore(settings, command="tests")
@@ -153,7 +153,7 @@ def test_worker_waits_for_a_store_that_is_away_and_goes_on(tmp_path: Path, recei
         store.close()
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_worker_stops_within_a_second_while_the_store_hangs(tmp_path: Path) -> None:
     store = EmbeddedStore(Settings(data_dir=tmp_path / "own"), command="tests")
     store.own()

@@ -262,7 +262,7 @@ def test_store_away_is_503(coral: Live, monkeypatch: pytest.MonkeyPatch) -> None
     assert answer.headers["Retry-After"] == "1"
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_answer_comes_before_coral_gives_up(coral: Live) -> None:
     ask(coral, HAM)
     seconds = []

@@ -32,7 +32,7 @@ def stopped_store(service: Service) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_clients_without_a_store(tmp_path: Path) -> None:
     with Service(tmp_path) as service, httpx.Client(base_url=service.url, timeout=10) as http:
         key = service.add_site(SITE)

@@ -40,7 +40,7 @@ def fill(services: Services) -> None:
         add(services, comment_of(text, reasons=found, scores=scores, author_id=author, age=age))
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_a_queue_of_ten_thousand_is_laid_out_in_time(services: Services, alice: Person) -> None:
     alice.get("/review/?site=site-a")  # Templates are compiled once a process.

@@ -14,7 +14,7 @@ SECONDS = float(os.environ.get("WINNOW_TABS_SECONDS", "4"))
 P95_MS = 150.0  # About ten times what it is; a thread for each viewer would make it seconds.
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_twenty_open_tabs_do_not_starve_the_api(tmp_path: Path) -> None:
     with servers.winnow(tmp_path / "winnow", **tabs.PENDING) as (service, key):
         figures = tabs.compare(service, key, rounds=1, seconds=SECONDS)
