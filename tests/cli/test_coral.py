@@ -108,6 +108,13 @@ def test_test_fails_where_it_is_not_coral(news: Commands, coral: CoralServer, re
     assert (result.exit_code, "not as Coral does" in result.stderr) == (1, True)
 
 
+def test_test_says_what_to_do_where_coral_refuses_the_question(news: Commands, coral: CoralServer) -> None:
+    connect(news, coral.url)
+    coral.trouble = [Reply(200, body=b'{"errors": [{"message": "not authorized"}]}')]
+
+    assert "administrator" in news.refused("coral", "test", "news", code=1)
+
+
 def test_private_address_needs_the_operators_word(settings: Settings, store_url: str, coral: CoralServer) -> None:
     guarded = Commands(settings, store_url)
     guarded.json("site", "add", "news", "https://news.example")
