@@ -34,6 +34,7 @@ RETENTION_SECONDS = 3600.0
 TRIM_SECONDS = 600.0
 SITES_SECONDS = 5.0
 DISABLED_SECONDS = 5.0  # How soon an enabled webhook is noticed.
+SET_ASIDE_SECONDS = 600.0  # For messages of a disabled webhook; enabling it brings them back at once.
 OUTAGE_SECONDS = 0.5
 SETTLE_AGAIN_SECONDS = 1.0
 LAST_WORDS_SECONDS = 0.4  # For deliveries that are about to end when the worker stops.
@@ -211,11 +212,14 @@ class Worker:
             return False
         site = self._services.sites.read(name)
         url = site.policy.webhook_url
-        if url is not None and site.webhook_disabled is not None:
+        is_disabled = url is not None and site.webhook_disabled is not None
+        if is_disabled and site.coral_access is None:
             self._traffic.pause(name, until=time.monotonic() + DISABLED_SECONDS)
-        else:
-            token = uuid4().hex
-            for delivery in self._outbox.claim(name, token=token, limit=room, seconds=self._claim_seconds):
+            return False
+        for delivery in self._outbox.claim(name, token=uuid4().hex, limit=room, seconds=self._claim_seconds):
+            if is_disabled and delivery.is_for_webhook:  # What Coral is told does not wait for it.
+                self._outbox.set_aside(delivery, seconds=SET_ASIDE_SECONDS)
+            else:
                 self._start(site, url, delivery)
         return False
 

@@ -148,6 +148,6 @@ def _role(services: Services, access: CoralAccess) -> str | None:
     except CoralRefused as error:
         if error.status in (401, 403):
             return None
-        if error.result == "graphql":  # Coral answers questions of its own making only, except to administrators.
+        if error.result == "graphql":  # Its reference says that administrators alone may ask.
             fail(f"{access.url} refused the question. Make a token of an administrator.")
         fail(f"{access.url} answered, but not as Coral does: {error.result}.")

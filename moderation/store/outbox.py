@@ -57,6 +57,11 @@ class Delivery:
     callback: str | None = None
     is_for_coral: bool = False
 
+    @property
+    def is_for_webhook(self) -> bool:
+        """Return whether the site's webhook hears of it."""
+        return self.callback is None and not self.is_for_coral
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
@@ -140,6 +145,10 @@ class Outbox:
     def restart(self, delivery: Delivery, *, now: datetime) -> bool:
         """Keep a message whose attempts are used up, for the time when the site's webhook is enabled again."""
         return self._settle(delivery, "restart", counter=("webhook:failed", now))
+
+    def set_aside(self, delivery: Delivery, *, seconds: float) -> bool:
+        """Give a claim back unused, with all attempts before it, and keep the message out of the way for a while."""
+        return self._settle(delivery, "restart", delay_seconds=seconds)
 
     def release(self, delivery: Delivery) -> bool:
         """Give a claim back unused, as when the worker stops."""

@@ -419,6 +419,22 @@ def test_site_hears_of_the_decision_as_well(live: Live, coral: CoralServer) -> N
     assert len(coral.moderated) == 1
 
 
+def test_coral_does_not_wait_for_a_webhook_that_is_disabled(live: Live, coral: CoralServer) -> None:
+    with Receiver() as website, working(live.services):
+        live.services.sites.change_policy(live.site, {"webhook_url": website.url})
+        live.services.sites.set_webhook_disabled(live.site, "It was gone.")
+        post(live, coral, "coral-1", BORDERLINE)
+        decide(live, stored(live)[0])
+        poll(lambda: coral.moderated)
+        assert website.requests == []
+
+        live.services.sites.set_webhook_disabled(live.site, None)
+        live.services.outbox.resume(live.site)
+        settled(live)
+
+    assert [json.loads(one.body)["type"] for one in website.requests] == ["comment.pending", "comment.approved"]
+
+
 def without_access(live: Live) -> None:
     live.services.sites.set_coral_access(live.site, None)
 
