@@ -20,6 +20,7 @@ from typing import Any
 
 import hiredis
 import redis
+from redis.sentinel import SentinelConnectionPool
 
 Argument = str | int | float | bytes
 RECEIVE_BYTES = 65536
@@ -131,7 +132,8 @@ class Lanes:
 
         Raises:
             redis.RedisError: As the server or the connection says; other idle connections are dropped with a broken
-                one, since a server that was started again has forgotten them all.
+                one, since a server that was started again has forgotten them all, and with one to a primary that has
+                become a replica: a new one asks the sentinels, where there are any, who is primary now.
         """
         return self.begin(script, keys, args)()
 
@@ -157,6 +159,11 @@ class Lanes:
             except redis.exceptions.NoScriptError:
                 lane.send("EVAL", script.source, rest)
                 reply = lane.receive()
+        except redis.exceptions.ReadOnlyError as error:
+            self._drop(lane)
+            if isinstance(self._pool, SentinelConnectionPool):
+                raise redis.exceptions.ConnectionError("The primary has become a replica.") from error
+            raise
         except redis.exceptions.ResponseError:
             self._free.append(lane)
             raise

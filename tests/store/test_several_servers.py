@@ -130,6 +130,25 @@ def test_sentinels_and_the_primary_have_passwords_of_their_own(tmp_path: Path) -
                 connection.ping()
 
 
+def test_connections_to_a_primary_that_became_a_replica_are_given_up(tmp_path: Path) -> None:
+    with topologies.watched(tmp_path) as watched, closing(Connection(watched.url)) as connection:
+
+        def write(site: str) -> object:
+            return connection.run("site_add", [f"w:{{{site}}}:site"], ["url", "https://a.example"])
+
+        primary = watched.primary()
+        replica = next(node for node in watched.nodes if node is not primary)
+        write("site-a")
+
+        primary.ask("REPLICAOF", topologies.LOCAL, replica.port)
+        with pytest.raises(StoreUnavailable):
+            write("site-b")
+
+        assert connection._lanes._free == []  # type: ignore[attr-defined]  # The next one asks the sentinels.
+        primary.ask("REPLICAOF", "NO", "ONE")
+        wait_for(lambda: _answers(connection), seconds=20, what="a primary")
+
+
 def _answers(connection: Connection) -> bool:
     try:
         connection.ping()
