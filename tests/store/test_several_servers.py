@@ -130,6 +130,7 @@ def test_sentinels_and_the_primary_have_passwords_of_their_own(tmp_path: Path) -
                 connection.ping()
 
 
+@pytest.mark.slow
 def test_connections_to_a_primary_that_became_a_replica_are_given_up(tmp_path: Path) -> None:
     with topologies.watched(tmp_path) as watched, closing(Connection(watched.url)) as connection:
 
