@@ -19,12 +19,6 @@ from tests.web.protocols.coral import BORDERLINE, HAM, SECRET, SPAM, add_secret,
 from tests.web.protocols.coral_server import TOKEN, CoralServer
 
 
-@pytest.fixture(autouse=True)
-def _plain_logs() -> None:
-    """Undo what commands that ran in this process set up."""
-    structlog.reset_defaults()
-
-
 @pytest.fixture
 def coral(live: Live) -> Iterator[CoralServer]:
     """Give a Coral that asks us, and that we may tell."""
