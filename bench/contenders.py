@@ -40,7 +40,7 @@ def ours(texts: Sequence[str], truth: Sequence[int]) -> Contender:
         folder = Path(made)
         rows = ({"text": text, "labels": {"spam": label}} for text, label in zip(texts, truth, strict=True))
         (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        train(Recipe("bench", (DataSet("rows", "rows.jsonl", {"spam": None}),)), folder, folder / "model")
+        train(Recipe("bench", (DataSet("rows", "rows.jsonl", {"spam": ("spam",)}),)), folder, folder / "model")
         model = load_model(folder / "model")
     model.warm_up()
     return Contender(
