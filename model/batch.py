@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import hashing as h
-from model.workarea import kernel, large_kernel
+from model.workarea import large_kernel
 
 Codes = npt.NDArray[np.uint32]
 CODE: Final = np.dtype(np.uint32)
@@ -59,14 +59,13 @@ def find_rows(codes, lengths, tables):  # type: ignore[no-untyped-def]
     """Return the features of many comments for training.
 
     Returns:
-        The keys of all rows, sorted within a row, uint32; where each row ends among them, int64 (rows + 1); the sizes
-        of each row's groups, int32 (rows, GROUP_COUNT); and the sums of squared counts of their distinct features.
+        The keys of all rows, sorted within a row, uint32; where each row ends among them, int64 (rows + 1); and the
+        sizes of each row's groups, int32 (rows, GROUP_COUNT).
     """
     count = lengths.shape[0]
     keys = np.empty(4 * codes.size + 64 * count + 64, np.uint32)
     ends = np.zeros(count + 1, np.int64)
     sizes = np.empty((count, h.GROUP_COUNT), np.int32)
-    squares = np.zeros((count, h.GROUP_COUNT), np.int64)
     start = 0
     for row in range(count):
         one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
@@ -77,22 +76,8 @@ def find_rows(codes, lengths, tables):  # type: ignore[no-untyped-def]
             wider = np.empty(2 * (ends[row] + total), np.uint32)
             wider[: ends[row]] = keys[: ends[row]]
             keys = wider
-        own = np.sort(found.keys[:total])
-        keys[ends[row] : ends[row] + total] = own
+        keys[ends[row] : ends[row] + total] = np.sort(found.keys[:total])
         ends[row + 1] = ends[row] + total
         sizes[row] = found.sizes[: h.GROUP_COUNT]
-        _sum_squares(own, squares[row])
         start = end
-    return keys[: ends[count]], ends, sizes, squares
-
-
-@kernel
-def _sum_squares(ordered, squares):  # type: ignore[no-untyped-def]
-    """Add the squared count of each distinct key to its group."""
-    at = 0
-    while at < ordered.size:
-        end = at + 1
-        while end < ordered.size and ordered[end] == ordered[at]:
-            end += 1
-        squares[np.int64(ordered[at]) >> h.GROUP_SHIFT] += (end - at) ** 2
-        at = end
+    return keys[: ends[count]], ends, sizes

@@ -25,14 +25,14 @@ def compile_serving() -> None:
 def compile_training() -> None:
     """Compile what training calls on top of serving."""
     from model.batch import encode_rows, find_rows
-    from model.solver import Rows, decide, fit_logistic
+    from model.solver import Rows, decide, design, fit_logistic
 
     tables = load_tables()
     tables.setflags(write=False)
     codes, lengths = encode_rows([("good", "", ""), ("bad", "", "")])
-    rows = Rows(*find_rows(codes, lengths, tables))
+    rows = design(Rows(*find_rows(codes, lengths, tables)), counts=np.ones(2, np.bool_))
     fitted = fit_logistic(rows, np.array([0, 1], np.int8), np.ones(2), epochs=1)
-    decide(np.arange(2), rows, np.ones(hashing.GROUP_COUNT), fitted[0])
+    decide(np.arange(2), rows, fitted[0])
 
 
 def main() -> None:

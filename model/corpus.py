@@ -26,7 +26,7 @@ from model.solver import Rows
 from model.tables import load_tables
 
 BLOCK_ROWS: Final = 2000
-_NOTHING: Final = np.empty((0, GROUP_COUNT), np.int32), np.empty((0, GROUP_COUNT), np.int64)
+_NOTHING: Final = np.empty((0, GROUP_COUNT), np.int32)
 UNKNOWN: Final = -1
 GRAMMAR: Final = "grammar"
 LINK_PATTERN: Final = re.compile(r"https?://|\bwww\.|<a\s|\[url", re.IGNORECASE)
@@ -165,22 +165,20 @@ def _grammar_entries(recipe: Recipe, set_index: int, fold: int) -> Iterator[Entr
 def collect(entries: Iterable[Entry], recipe: Recipe, scratch: Path) -> Corpus:
     """Turn entries into a corpus, block by block."""
     tables = load_tables()
-    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
+    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]] = []
     columns: list[tuple[int, int, float, int, int, bool, str, int]] = []
     total = 0
     with tempfile.NamedTemporaryFile(dir=scratch, delete=False) as file:
         for block in _blocks(entries):
             texts = [_fields(entry.row, recipe, len(columns) + at) for at, entry in enumerate(block)]
-            keys, ends, *sizes = find_rows(*encode_rows(texts), tables)
+            keys, ends, sizes = find_rows(*encode_rows(texts), tables)
             keys.tofile(file)
-            parts.append((ends[1:] + total, *sizes))
+            parts.append((ends[1:] + total, sizes))
             total += keys.size
             columns.extend(_columns(entry) for entry in block)
     mapped = np.memmap(file.name, np.uint32, "r", shape=(total,)) if total else np.empty(0, np.uint32)
-    ends, sizes, squares = (
-        np.concatenate(part) for part in zip((np.zeros(1, np.int64), *_NOTHING), *parts, strict=True)
-    )
-    return _assemble(Rows(np.asarray(mapped), ends, sizes, squares), columns)
+    ends, sizes = (np.concatenate(part) for part in zip((np.zeros(1, np.int64), _NOTHING), *parts, strict=True))
+    return _assemble(Rows(np.asarray(mapped), ends, sizes), columns)
 
 
 def _assemble(rows: Rows, columns: list[tuple[int, int, float, int, int, bool, str, int]]) -> Corpus:

@@ -1,8 +1,9 @@
 """Evidence in compiled code: which words moved a logit, and by how much.
 
-Every feature's contribution is divided evenly over the characters it covers; characters are then summed into words. So
-the parts of a comment, what is said of its shape, and the bias add up to the logit. Owns the arithmetic only: what a
-span looks like to a caller is in `model.serving`.
+Every feature's contribution is divided evenly over the characters it covers where it comes first (what changes from one
+character to the next is noted, then summed up); characters are then summed into words. So the parts of a comment, what
+is said of its shape, and the bias add up to the logit. Owns the arithmetic only: what a span looks like to a caller is
+in `model.serving`.
 """
 
 from typing import Final
@@ -16,6 +17,7 @@ from model.workarea import kernel, large_kernel
 
 PHRASE_SHARE: Final = 0.3  # Neighbours this strong, relative to the strongest word, are shown as one phrase.
 PHRASE_WORDS: Final = 8
+GAIN_MIN: Final = 1e-9  # What is smaller is left over from rounding.
 LABEL_COUNT: Final = 2
 
 
@@ -24,7 +26,7 @@ def contributions(both, weights):  # type: ignore[no-untyped-def]
     """Return what each normalised character and each kind of shape adds to the two logits, float64 arrays."""
     work, found = both
     scales = h.group_scales(found.sizes, weights)
-    by_character = np.zeros((work.counts[wa.LENGTH], LABEL_COUNT), np.float64)
+    by_character = np.zeros((work.counts[wa.LENGTH] + 1, LABEL_COUNT), np.float64)
     by_shape = np.zeros((len(h.SHAPE_NAMES), LABEL_COUNT), np.float64)
     for at in range(found.sizes[h.TOTAL]):
         key = np.int64(found.keys[at])
@@ -35,10 +37,15 @@ def contributions(both, weights):  # type: ignore[no-untyped-def]
             by_shape[start, 0] += first
             by_shape[start, 1] += second
             continue
-        for k in range(start, end):
-            by_character[k, 0] += first / (end - start)
-            by_character[k, 1] += second / (end - start)
-    return by_character, by_shape
+        first, second = first / (end - start), second / (end - start)
+        by_character[start, 0] += first
+        by_character[start, 1] += second
+        by_character[end, 0] -= first
+        by_character[end, 1] -= second
+    for k in range(1, by_character.shape[0]):
+        by_character[k, 0] += by_character[k - 1, 0]
+        by_character[k, 1] += by_character[k - 1, 1]
+    return by_character[:-1], by_shape
 
 
 @large_kernel
@@ -128,7 +135,7 @@ def strongest(label, limit, fields, both, work):  # type: ignore[no-untyped-def]
 @kernel
 def _insert(best, count, gain, span):  # type: ignore[no-untyped-def]
     limit = best.shape[0]
-    if gain == 0.0 or limit == 0 or (count == limit and abs(gain) <= abs(best[limit - 1, 2])):
+    if abs(gain) < GAIN_MIN or limit == 0 or (count == limit and abs(gain) <= abs(best[limit - 1, 2])):
         return count
     at = min(count, limit - 1)
     while at > 0 and abs(best[at - 1, 2]) < abs(gain):
@@ -163,6 +170,31 @@ def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     first = strongest(0, limit, fields, (tokens, gains), work)
     second = strongest(1, limit, fields, (tokens, gains), work)
     return a, b, work.counts[wa.UNDONE], first, second
+
+
+@large_kernel
+def judge_rows(codes, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
+    """Judge many comments.
+
+    Returns:
+        Logits, float64 (rows, 2); undone characters, int64 (rows); the phrases of all rows and labels, one after the
+        other, float64 (phrases, 3); and where those of each row and label end, int64 (rows, 2).
+    """
+    count = lengths.shape[0]
+    logits, undone = np.empty((count, LABEL_COUNT), np.float64), np.empty(count, np.int64)
+    phrases, ends = np.empty((LABEL_COUNT * limit * count, 3), np.float64), np.empty((count, LABEL_COUNT), np.int64)
+    start, at = 0, 0
+    for row in range(count):
+        one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
+        stop = start + one[0] + one[1] + one[2]
+        a, b, undone[row], first, second = judge(codes[start:stop], one, tables, weights, limit)
+        logits[row, 0], logits[row, 1] = a, b
+        ends[row, 0] = at + first.shape[0]
+        ends[row, 1] = ends[row, 0] + second.shape[0]
+        phrases[at : ends[row, 0]] = first
+        phrases[ends[row, 0] : ends[row, 1]] = second
+        start, at = stop, ends[row, 1]
+    return logits, undone, phrases[:at], ends
 
 
 @large_kernel

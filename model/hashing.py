@@ -2,7 +2,7 @@
 
 One function, `scan`, makes the features for training, for scores and for evidence, so they cannot drift. A feature is a
 key: its group above bit 24 and its slot below. A group is scaled by ``multiplier / sqrt(its size)``, so long texts do
-not drown short ones. A feature that comes twice counts twice: telling repeats apart would cost more than all the rest.
+not drown short ones. A feature that comes twice counts once, where it comes first: "buy buy" is no worse than "buy".
 """
 
 from typing import Final, NamedTuple
@@ -36,26 +36,30 @@ PRIME: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knut
 MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 SEED_CHARS, SEED_WORDS, SEED_PAIRS, SEED_SHAPE = np.uint64(0x51), np.uint64(0xA3), np.uint64(0xC7), np.uint64(0xF1)
 SEED_AUTHOR, SEED_URL = np.uint64(0x1_0001), np.uint64(0x2_0003)
+SEEN_MIN, SEEN_ROOM = 64, 6  # A character begins at most five features; ten more are of the text as a whole.
+PROBES_MAX: Final = 64
 SLOT_DROP: Final = np.uint64(64 - 20)
 HALF: Final = np.uint64(32)
 
-REVISION: Final = 3  # Raised with every change of what features are; models of another revision are refused.
+REVISION: Final = 4  # Raised with every change of what features are; models of another revision are refused.
 SLOT_BITS: Final = 20
 SLOT_COUNT: Final = 1 << SLOT_BITS
 
 
 class Found(NamedTuple):
-    """The features found in one comment, in the order of their appearance; a feature that comes twice is there twice.
+    """The features found in one comment, each once, in the order in which they first appear.
 
     Attributes:
         keys: ``sizes[TOTAL]`` of them.
         sizes: Features a group, then their total.
         where: The normalised characters each covers, as (start, end); no rows when not recorded.
+        seen: Their hash table, a power of two of places, with 0 in those that are free.
     """
 
     keys: npt.NDArray[np.uint32]
     sizes: npt.NDArray[np.int64]
     where: npt.NDArray[np.int32]
+    seen: npt.NDArray[np.uint32]
 
 
 TOTAL: Final = GROUP_COUNT
@@ -66,7 +70,28 @@ def make_found(work, records):  # type: ignore[no-untyped-def]
     """Allocate room for every feature the work area can give; ``records`` keeps their places too."""
     room = (NGRAM_MAX + 3) * work.counts[wa.LENGTH] + 64
     where = np.empty((room if records else 0, 2), np.int32)
-    return Found(np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64), where)
+    places = SEEN_MIN
+    while places < SEEN_ROOM * work.counts[wa.LENGTH]:
+        places *= 2
+    return Found(np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64), where, np.zeros(places, np.uint32))
+
+
+@kernel
+def is_new(key, seen):  # type: ignore[no-untyped-def]
+    """Tell whether a feature comes for the first time, and remember it.
+
+    Where so many others are in the way that somebody must have meant it, a feature counts as often as it comes.
+    """
+    mask = np.uint32(seen.size - 1)
+    place = key & mask
+    for _ in range(PROBES_MAX):
+        if seen[place] == key:
+            return False
+        if seen[place] == 0:
+            seen[place] = key
+            return True
+        place = (place + np.uint32(1)) & mask
+    return True
 
 
 @kernel
@@ -76,9 +101,12 @@ def _key(group, h):  # type: ignore[no-untyped-def]
 
 @kernel
 def _add(group, h, start, end, found):  # type: ignore[no-untyped-def]
-    """Note the feature with hash ``h`` that covers normalised characters ``start`` to ``end``."""
+    """Note the feature with hash ``h`` that covers normalised characters ``start`` to ``end``, unless it came."""
     at = found.sizes[TOTAL]
-    found.keys[at] = _key(group, h)
+    key = _key(group, h)
+    if not is_new(key, found.seen):
+        return
+    found.keys[at] = key
     if found.where.shape[0] > 0:
         found.where[at, 0] = start
         found.where[at, 1] = end
@@ -90,7 +118,7 @@ def _add(group, h, start, end, found):  # type: ignore[no-untyped-def]
 def scan_characters(start, stop, group, seed, work_found):  # type: ignore[no-untyped-def]
     """Add the 2- to 4-grams of the normalised characters ``start`` to ``stop``."""
     work, found = work_found
-    chars, keys, where = work.chars, found.keys, found.where
+    chars, keys, where, seen = work.chars, found.keys, found.where, found.seen
     records = where.shape[0] > 0
     before = found.sizes[TOTAL]
     at = before
@@ -98,7 +126,10 @@ def scan_characters(start, stop, group, seed, work_found):  # type: ignore[no-un
         h = (seed ^ np.uint64(chars[i])) * PRIME
         for end in range(i + 1, min(i + NGRAM_MAX, stop)):
             h = ((h ^ (h >> HALF)) ^ np.uint64(chars[end])) * PRIME
-            keys[at] = _key(group, h)
+            key = _key(group, h)
+            if not is_new(key, seen):
+                continue
+            keys[at] = key
             if records:
                 where[at, 0] = i
                 where[at, 1] = end + 1

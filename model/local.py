@@ -23,7 +23,7 @@ from model.dataset import LABELS, SCORE_OF_LABEL, DatasetError
 from model.metrics import auc
 from model.recipe import DataSet, Recipe, Training, own_labels
 from model.serving import Model, Thresholds
-from model.solver import decide, fit_logistic
+from model.solver import Design, decide, design, fit_logistic
 from model.thresholds import solve_spam
 from model.train import row_costs, trainable
 
@@ -105,9 +105,10 @@ def combine(corpus: Corpus, name: str, model: Model, recipe: Recipe) -> Combined
     truth = corpus.truth[name]
     rows = np.flatnonzero(truth != UNKNOWN)
     costs = row_costs(corpus, name, recipe.training, truth != UNKNOWN)
-    own = _fit(corpus, truth, costs, start.multipliers)
-    from_base = _logits(corpus, rows, start.slots.astype(np.float32), start.multipliers)
-    unseen = [_unseen(corpus, truth, costs, start.multipliers, turn)[rows] for turn in range(ROUNDS)]
+    ready = design(corpus.rows, start.multipliers, counts=truth != UNKNOWN)
+    own = _fit(ready, truth, costs)
+    from_base = _logits(ready, rows, start.slots)
+    unseen = [_unseen(ready, truth, costs, turn)[rows] for turn in range(ROUNDS)]
     alpha = choose_alpha(unseen, from_base, truth[rows])
     logits = np.mean(unseen, axis=0) + alpha * from_base
     slope, offset = fit_platt(logits, truth[rows], np.ones(rows.size))
@@ -146,19 +147,17 @@ def _base_label(model: Model, score: str) -> Combined:
     return Combined(slots, bias, multipliers / unit, model.thresholds[score], 1.0, None, (0, 0))
 
 
-def _fit(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats) -> Floats:
-    fitted = fit_logistic(corpus.rows, np.maximum(truth, 0), costs, multipliers=multipliers, epochs=EPOCHS)
-    return fitted[0].astype(np.float64)
+def _fit(ready: Design, truth: npt.NDArray[np.int8], costs: Floats) -> Floats:
+    return fit_logistic(ready, np.maximum(truth, 0), costs, epochs=EPOCHS)[0].astype(np.float64)
 
 
-def _logits(corpus: Corpus, rows: npt.NDArray[np.int64], slots: npt.NDArray[np.float32], multipliers: Floats) -> Floats:
+def _logits(ready: Design, rows: npt.NDArray[np.int64], slots: Floats) -> Floats:
     weights = np.zeros(h.SLOT_COUNT + 1, np.float32)
     weights[: slots.size] = slots
-    logits: Floats = decide(rows, corpus.rows, multipliers, weights)
-    return logits
+    return decide(rows, ready, weights)
 
 
-def _unseen(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipliers: Floats, turn: int) -> Floats:
+def _unseen(ready: Design, truth: npt.NDArray[np.int8], costs: Floats, turn: int) -> Floats:
     """Return the logit of each row from a fit on four fifths of the others."""
     folds = np.zeros(truth.size, np.int64)
     for value in (0, 1):
@@ -167,8 +166,7 @@ def _unseen(corpus: Corpus, truth: npt.NDArray[np.int8], costs: Floats, multipli
     logits = np.full(truth.size, np.nan)
     for fold in range(FOLDS):
         rows = np.flatnonzero((folds == fold) & (truth != UNKNOWN))
-        fitted = _fit(corpus, truth, np.where(folds == fold, 0.0, costs), multipliers)
-        logits[rows] = _logits(corpus, rows, fitted.astype(np.float32), multipliers)
+        logits[rows] = _logits(ready, rows, _fit(ready, truth, np.where(folds == fold, 0.0, costs)))
     return logits
 
 

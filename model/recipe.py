@@ -103,7 +103,7 @@ class Training:
         promises: See `Promises`.
     """
 
-    cost: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 50.0))
+    cost: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 200.0))
     epochs: int = 12
     multipliers: Mapping[str, float] = field(default_factory=lambda: dict(MULTIPLIERS))
     disguised: float = 0.0

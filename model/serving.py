@@ -131,6 +131,7 @@ class Model:
         self.judge("warm", author="up", url="example.org")
         self.explain("warm", author="up", url="example.org")
         self.score_batch([("warm", "up", "example.org")])
+        self.judge_batch([("warm", "up", "example.org")])
         self.sketch("warm")
 
     def score(self, text: str, *, author: str = "", url: str = "") -> dict[str, float]:
@@ -171,8 +172,21 @@ class Model:
         return Judgement(judged, undone)
 
     def judge_batch(self, rows: Sequence[tuple[str, str, str]], limit: int = 5) -> list[Judgement]:
-        """Judge many comments; the same as `judge` one by one."""
-        return [self.judge(text, author=author, url=url, limit=limit) for text, author, url in rows]
+        """Judge many comments; the same as `judge` one by one, in less time."""
+        codes, lengths = encode_rows(rows)
+        logits, undone, phrases, ends = evidence.judge_rows(codes, lengths, self.tables, self.weights, limit)
+        found, start, judged = phrases.tolist(), 0, []
+        for fields, of_row, count, stops in zip(
+            lengths.tolist(), logits.tolist(), undone.tolist(), ends.tolist(), strict=True
+        ):
+            starts = (start, *stops)
+            parts = {
+                label: LabelJudgement(probability_of(logit), logit, tuple(_spans(found[first:last], fields)))
+                for label, logit, first, last in zip(self.labels, of_row, starts, stops, strict=False)
+            }
+            judged.append(Judgement(parts, count))
+            start = stops[-1]
+        return judged
 
     def explain(self, text: str, *, author: str = "", url: str = "") -> dict[str, LabelExplanation]:
         """Return, for each label, all signed parts of its logit: every word, the shape of the text, and the bias."""
@@ -216,7 +230,7 @@ def logit_of(probability: float) -> float:
     return math.log(kept / (1.0 - kept))
 
 
-def _spans(found: list[list[float]], lengths: tuple[int, ...]) -> list[Span]:
+def _spans(found: list[list[float]], lengths: Sequence[int]) -> list[Span]:
     text, author = lengths[0], lengths[0] + lengths[1]
     spans = []
     for start, end, gain in found:

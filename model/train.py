@@ -26,7 +26,7 @@ from model.dataset import LABELS, SCORE_OF_LABEL
 from model.metrics import auc, summarise
 from model.recipe import Recipe, Training
 from model.serving import Thresholds
-from model.solver import decide, fit_logistic
+from model.solver import Design, decide, design, fit_logistic
 from model.thresholds import solve_spam, solve_toxicity
 
 UNLEARN_EPOCHS: Final = 3
@@ -108,10 +108,9 @@ def fit_label(corpus: Corpus, name: str, recipe: Recipe, report: Report = lambda
     truth = corpus.truth[name]
     report(f"Fitting {name}", 0)
     costs = row_costs(corpus, name, training, truth != UNKNOWN)
-    state = fit_logistic(
-        corpus.rows, np.maximum(truth, 0), costs, multipliers=group_multipliers(training), epochs=training.epochs
-    )
-    raw = unseen_logits(corpus, name, (training, state), lambda share: report(f"Fitting {name}", share))
+    rows = design(corpus.rows, group_multipliers(training), counts=truth != UNKNOWN)
+    state = fit_logistic(rows, np.maximum(truth, 0), costs, epochs=training.epochs)
+    raw = unseen_logits(corpus, name, (training, rows, state), lambda share: report(f"Fitting {name}", share))
     slope, offset = calibrate(corpus, name, recipe, raw)
     unseen = slope * raw + offset
     slots = state[0][: h.SLOT_COUNT].astype(np.float16)
@@ -155,7 +154,7 @@ def group_multipliers(training: Training) -> Floats:
 def unseen_logits(
     corpus: Corpus,
     name: str,
-    fit: tuple[Training, tuple[npt.NDArray[np.float32], Floats]],
+    fit: tuple[Training, Design, tuple[npt.NDArray[np.float32], Floats]],
     advance: Callable[[int], None] = lambda percent: None,
 ) -> Floats:
     """Return each row's logit from a fit that had not seen its fold; NaN for rows that do not count.
@@ -163,24 +162,21 @@ def unseen_logits(
     Args:
         corpus: All rows.
         name: The label.
-        fit: The settings, and the solver's result on all rows.
+        fit: The settings, the rows as the solver reads them, and its result on all of them.
         advance: Told the percentage done.
     """
-    training, state = fit
+    training, ready, state = fit
     truth = corpus.truth[name]
     counts = truth != UNKNOWN
     folds = _folds(corpus, truth)
-    multipliers = group_multipliers(training)
     logits = np.full(truth.size, np.nan)
     present = np.unique(folds[counts])
     for done, fold in enumerate(present, 1):
         left_out = counts & (folds == fold)
         rest = row_costs(corpus, name, training, counts & ~left_out)
-        weights = fit_logistic(
-            corpus.rows, np.maximum(truth, 0), rest, multipliers=multipliers, epochs=UNLEARN_EPOCHS, state=state
-        )[0]
+        weights = fit_logistic(ready, np.maximum(truth, 0), rest, epochs=UNLEARN_EPOCHS, state=state)[0]
         rows = np.flatnonzero(left_out)
-        logits[rows] = decide(rows, corpus.rows, multipliers, weights)
+        logits[rows] = decide(rows, ready, weights)
         advance(100 * done // present.size)
     return logits
 

@@ -32,7 +32,7 @@ class HashedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, comments: Sequence[str | tuple[str, str, str]]) -> csr_matrix:
         """Return the features of texts, or of (text, author, url)."""
         rows = [(comment, "", "") if isinstance(comment, str) else comment for comment in comments]
-        keys, ends, sizes, _ = find_rows(*encode_rows(rows), load_tables())
+        keys, ends, sizes = find_rows(*encode_rows(rows), load_tables())
         given = self.multipliers or {}
         scales = np.array([given.get(name, 1.0) for name in GROUP_NAMES]) / np.sqrt(np.maximum(sizes, 1))
         row_of = np.repeat(np.arange(len(rows)), np.diff(ends))

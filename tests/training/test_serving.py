@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import hashing
+from model.batch import encode_one
 from model.serving import Model, Thresholds
 from model.tables import load_tables
 
@@ -60,6 +61,33 @@ def test_evidence_lies_inside_the_field_it_names(model: Model, text: str, author
         assert sizes == sorted(sizes, reverse=True)
         for span in part.evidence:
             assert 0 <= span.start < span.end <= lengths[span.field]
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS, author=ANY_TEXT, url=ANY_TEXT)
+def test_a_feature_that_comes_again_counts_once(text: str, author: str, url: str) -> None:
+    _, found = hashing.scan(*encode_one(text, author, url), load_tables(), True)
+    keys = found.keys[: found.sizes[hashing.TOTAL]]
+
+    assert np.unique(keys).size == keys.size
+    assert found.sizes[: hashing.TOTAL].tolist() == np.bincount(keys >> 24, minlength=hashing.GROUP_COUNT).tolist()
+
+
+def test_what_is_said_again_adds_nothing_where_it_is_said_again(model: Model) -> None:
+    text = " ".join(["tide"] * 5)
+
+    gains = [span.weight for span in model.explain(text)["spam"].spans]
+
+    assert len(gains) == 5
+    assert min(abs(gain) for gain in gains[:2]) > 1e-3
+    assert gains[2:] == pytest.approx([0.0] * 3, abs=1e-9)
+
+
+def test_features_that_are_made_to_collide_cost_a_bounded_time() -> None:
+    full = np.arange(1, 129, dtype=np.uint32) * 1024  # Nobody's own place is free, wherever one looks.
+
+    assert hashing.is_new(np.uint32(7), full)
+    assert 7 not in full
 
 
 def test_evidence_is_cut_at_words_and_shows_the_original(model: Model) -> None:

@@ -1,6 +1,7 @@
 """Training: the solver finds the optimum, recipes and bad data get sentences, equal inputs give equal bytes."""
 
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from model.calibration import fit_platt
 from model.cli import cli
 from model.corpus import build_corpus
 from model.dataset import DatasetError, read_rows
+from model.hashing import SLOT_MASK
 from model.recipe import Promises, RecipeError, read_recipe
-from model.solver import Rows, decide, fit_logistic
+from model.solver import Rows, decide, design, fit_logistic
 from model.tables import load_tables
 from model.thresholds import lowest_logit, share_above, solve_spam, upper_bound
+from model.train import row_costs
 
 RECIPE = """
 version = "small-1"
@@ -60,7 +63,9 @@ def features(texts: list[str]) -> Rows:
 
 
 @pytest.mark.slow
-def test_the_solver_finds_scikit_learns_optimum() -> None:
+@pytest.mark.parametrize("weighs_rarity", [False, True])
+def test_the_solver_finds_scikit_learns_optimum(weighs_rarity: bool) -> None:
+    from scipy import sparse
     from sklearn.linear_model import LogisticRegression
 
     from model.transformer import HashedFeatures
@@ -69,23 +74,36 @@ def test_the_solver_finds_scikit_learns_optimum() -> None:
     texts = [(SPAM if index % 3 else HAM)[index % 4].format(index) for index in range(60)]
     truth = (rng.random(60) < 0.5).astype(np.int8)
     costs = rng.uniform(0.1, 3.0, 60)
-    rows = features(texts)
-    matrix = HashedFeatures().transform(texts)
+    rows = design(features(texts), counts=np.ones(60, np.bool_) if weighs_rarity else None)
+    # A prior variance is a feature stretched by its root.
+    matrix = HashedFeatures().transform(texts) @ sparse.diags(np.sqrt(rows.variances.astype(np.float64)))
 
     fitted, _ = fit_logistic(rows, truth, costs, epochs=300)
     reference = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000, fit_intercept=False)
-    design = __import__("scipy.sparse", fromlist=["hstack"]).hstack([matrix, np.ones((60, 1))]).tocsr()
-    reference.fit(design, truth, sample_weight=costs)
+    with_bias = sparse.hstack([matrix, np.ones((60, 1))]).tocsr()
+    reference.fit(with_bias, truth, sample_weight=costs)
 
-    found = decide(np.arange(60), rows, np.ones(rows.sizes.shape[1]), fitted)
-    assert found == pytest.approx(design @ reference.coef_[0], abs=2e-3)
+    found = decide(np.arange(60), rows, fitted)
+    assert found == pytest.approx(with_bias @ reference.coef_[0], abs=2e-3)
+
+
+def test_what_stands_in_every_row_is_held_closest_to_nothing() -> None:
+    rows = features(["tide", "tide table", "tide chart"])
+    variances = design(rows, counts=np.ones(3, np.bool_)).variances
+    everywhere = set.intersection(*(set(rows.keys[a:b]) for a, b in itertools.pairwise(rows.ends)))
+    once = set(rows.keys[: rows.ends[1]]) ^ set(rows.keys)
+
+    of_common = variances[[int(key) & SLOT_MASK for key in everywhere]].max()
+    of_rare = variances[[int(key) & SLOT_MASK for key in once]].min()
+    assert variances.min() > 0.0
+    assert of_common < of_rare <= variances.max() == 1.0
 
 
 @pytest.mark.slow
 def test_unlearning_equals_never_having_seen() -> None:
     texts = [(SPAM if index % 2 else HAM)[index // 2 % 4].format(index) for index in range(60)]
     truth = (np.arange(60) % 2).astype(np.int8)
-    rows, costs = features(texts), np.ones(60)
+    rows, costs = design(features(texts)), np.ones(60)
     rest = np.where(np.arange(60) < 20, 0.0, costs)
 
     everything = fit_logistic(rows, truth, costs, epochs=50)
@@ -269,21 +287,26 @@ def test_severe_toxicity_is_derived_where_rows_say_it(tmp_path: Path) -> None:
 
 
 def test_a_language_is_not_guilty_of_its_spam(tmp_path: Path) -> None:
+    kinds = (("xx", 1, 90), ("xx", 0, 10), ("en", 1, 2), ("en", 0, 98), ("", 1, 30), ("", 0, 10))
     rows = [
-        {"text": f"{word} {index}", "language": language, "labels": {"spam": spam}}
-        for language, word, spam, count in (("xx", "lorem", 1, 90), ("xx", "lorem", 0, 10), ("en", "talk", 0, 100))
+        {"text": f"lorem {index}", "labels": {"spam": spam}, **({"language": language} if language else {})}
+        for language, spam, count in kinds
         for index in range(count)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    scores = []
-    for share in (1.0, 0.1):
-        (tmp_path / "recipe.toml").write_text(RECIPE + f"[training]\nlanguage_spam = {share}\n")
-        assert (
-            run("train", "--recipe", tmp_path / "recipe.toml", "--data", tmp_path, "--output", tmp_path / "m")[0] == 0
-        )
-        scores.append(load_model(tmp_path / "m").score("lorem ipsum")["spam"])
+    (tmp_path / "recipe.toml").write_text(RECIPE + "[training]\nlanguage_spam = 0.1\n")
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    corpus = build_corpus(recipe, tmp_path, tmp_path)
 
-    assert scores[0] > 0.5 > scores[1]
+    costs = row_costs(corpus, "spam", recipe.training, np.ones(len(rows), np.bool_)) / recipe.training.cost["spam"]
+
+    of_spam = corpus.truth["spam"] == 1
+    shares = {
+        language: costs[of_spam & (corpus.languages == language)].sum() / costs[corpus.languages == language].sum()
+        for language, _, _ in kinds
+    }
+    assert shares == pytest.approx({"xx": 0.1, "en": 0.02, "": 0.75})
+    assert costs[~of_spam] == pytest.approx(1.0)
 
 
 def test_platt_recovers_slope_and_offset() -> None:
