@@ -12,7 +12,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +34,7 @@ from moderation.config import Settings
 from moderation.core.errors import InvalidInput, Problem, SettingsError, StoreUnavailable
 from moderation.files import FileLock, fsync_directory, make_private_directory
 from moderation.store.checks import read_facts
-from moderation.store.embedded import prepare_directories, running_store, socket_path
+from moderation.store.embedded import discard_socket, prepare_directories, running_store, socket_path
 from moderation.store.valkey_process import Places, ValkeyProcess
 
 SNAPSHOT_SECONDS = 3600.0
@@ -217,6 +217,5 @@ def _load_snapshot(settings: Settings) -> None:
                 raise StoreUnavailable("The store could not write its file; is the disk full?")
     finally:
         process.stop()
-        with suppress(FileNotFoundError):
-            places.socket.unlink()
+        discard_socket(places.socket, settings)
     (settings.store_dir / "dump.rdb").unlink()

@@ -36,6 +36,8 @@ from moderation.core.errors import Problem, SettingsError, StoreUnavailable
 from moderation.files import FileLock, is_private_directory, make_private_directory
 from moderation.store.valkey_process import STOP_SECONDS, Places, ValkeyProcess, end_group, ping
 
+SOCKET_NAME = "valkey.sock"
+SHORTEST_TEMPORARY = "/tmp"  # noqa: S108  For a private directory, which is looked at before it is used.
 SOCKET_PATH_BYTES = 107  # sun_path is 108 bytes on Linux, with the closing NUL: unix(7).
 ATTACH_SECONDS = 15.0
 OWNER_WAIT_SECONDS = 30.0  # For a short command that runs the store at the moment to finish.
@@ -143,6 +145,9 @@ class EmbeddedStore:
             StoreUnavailable: If it does not come up.
         """
         settings = self._settings
+        self.socket = socket_path(settings)  # The one who ran the store before has taken a short directory away.
+        if self.socket.parent != settings.run_dir:
+            log.info("The data directory's path is too long for a socket; using a short one.", path=str(self.socket))
         # A backup that was killed may have left this behind; it would keep comments that are erased from now on.
         (settings.store_dir / "dump.rdb").unlink(missing_ok=True)
         places = Places(
@@ -218,7 +223,7 @@ class EmbeddedStore:
         if self._process.poll() is None:
             self._process.stop(timeout=STOP_SECONDS)
         self._process = None
-        self.socket.unlink(missing_ok=True)
+        discard_socket(self.socket, self._settings)
 
 
 def _orphan(path: Path) -> int | None:
@@ -251,15 +256,27 @@ def socket_path(settings: Settings) -> Path:
     Raises:
         SettingsError: If a stranger has taken the short directory.
     """
-    wanted = settings.run_dir / "valkey.sock"
-    if len(os.fsencode(wanted)) <= SOCKET_PATH_BYTES:
+    wanted = settings.run_dir / SOCKET_NAME
+    if _fits(wanted):
         return wanted
     digest = hashlib.sha256(os.fsencode(settings.data_dir)).hexdigest()[:16]
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    directory = runtime / f"winnow-{os.geteuid()}-{digest}"
+    places = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), SHORTEST_TEMPORARY)
+    candidates = [Path(place) / f"winnow-{os.geteuid()}-{digest}" for place in places if place]
+    directory = next((one for one in candidates if _fits(one / SOCKET_NAME)), candidates[-1])
     make_private_directory(directory)
     if not is_private_directory(directory):
         detail = f"The path of the store's socket would be too long, and {directory} belongs to somebody else."
         raise SettingsError([Problem("winnow.E013", detail, "Use a data directory with a shorter path.")])
-    log.info("The data directory's path is too long for a socket; using a short one.", path=str(directory))
-    return directory / "valkey.sock"
+    return directory / SOCKET_NAME
+
+
+def discard_socket(socket: Path, settings: Settings) -> None:
+    """Remove the socket of a server that has stopped, and the short directory that was made for it."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != settings.run_dir:
+        with suppress(OSError):  # Somebody may have put a file there, or need the directory again already.
+            socket.parent.rmdir()
+
+
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path)) <= SOCKET_PATH_BYTES

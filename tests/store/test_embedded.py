@@ -273,6 +273,22 @@ def test_long_path_gets_a_short_private_socket(tmp_path: Path, runtime: Path, mo
         path = socket_path(deep)
         assert len(os.fsencode(path)) <= SOCKET_PATH_BYTES
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(runtime.iterdir()) == []
+
+    with running_store(deep) as url, client(url) as connection:
+        assert connection.ping()
+
+
+def test_long_temporary_directory_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("t" * 90)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+
+    with running_store(Settings(data_dir=long / "data")) as url, client(url) as connection:
+        assert connection.ping()
+        used = Path(url.removeprefix("unix://")).parent
+    assert not used.exists()
 
 
 def test_short_directory_of_a_stranger_is_refused(
