@@ -3,8 +3,8 @@
 Owns the limits on lengths and the encoding; what a feature is lives in `model.hashing`.
 """
 
+from codecs import utf_32_le_encode
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,18 @@ from model import hashing as h
 from model.workarea import large_kernel
 
 Codes = npt.NDArray[np.uint32]
-CODE: Final = np.dtype(np.uint32)
 
 
-def encode_one(text: str, author: str, url: str) -> tuple[Codes, tuple[int, int, int]]:
+def encode_one(text: str, author: str, url: str) -> tuple[bytes, tuple[int, int, int]]:
     """Return the code points of the three fields, one after the other, and how many belong to each.
 
     A URL that the text contains counts once, as part of the text. Lone surrogates pass: they are code points too.
     """
     if not author and not url and len(text) <= h.TEXT_LIMIT:
-        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), CODE), (len(text), 0, 0)
+        return utf_32_le_encode(text, "surrogatepass")[0], (len(text), 0, 0)
     text = text[: h.TEXT_LIMIT]
     author, url = author[: h.AUTHOR_LIMIT], "" if url in text else url[: h.URL_LIMIT]
-    codes = np.frombuffer((text + author + url).encode("utf-32-le", "surrogatepass"), CODE)
-    return codes, (len(text), len(author), len(url))
+    return utf_32_le_encode(text + author + url, "surrogatepass")[0], (len(text), len(author), len(url))
 
 
 def encode_rows(rows: Sequence[tuple[str, str, str]]) -> tuple[Codes, npt.NDArray[np.int64]]:
@@ -38,7 +36,7 @@ def encode_rows(rows: Sequence[tuple[str, str, str]]) -> tuple[Codes, npt.NDArra
         fields = kept, author[: h.AUTHOR_LIMIT], "" if url and url in kept else url[: h.URL_LIMIT]
         lengths[index] = [len(part) for part in fields]
         parts.extend(fields)
-    return np.frombuffer("".join(parts).encode("utf-32-le", "surrogatepass"), np.uint32), lengths
+    return np.frombuffer(utf_32_le_encode("".join(parts), "surrogatepass")[0], np.uint32), lengths
 
 
 @large_kernel
@@ -70,7 +68,7 @@ def find_rows(codes, lengths, tables):  # type: ignore[no-untyped-def]
     for row in range(count):
         one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
         end = start + one[0] + one[1] + one[2]
-        found = h.scan(codes[start:end], one, tables, False)[1]
+        found = h.scan(codes[start:end], one, tables, h.NO_WEIGHTS, False)[1]
         total = found.sizes[h.TOTAL]
         if ends[row] + total > keys.size:
             wider = np.empty(2 * (ends[row] + total), np.uint32)

@@ -158,9 +158,15 @@ def field_starts(lengths, work):  # type: ignore[no-untyped-def]
 
 
 @large_kernel
-def judge(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
+def judge(encoded, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
+    """Judge one comment, whose code points come as bytes; see `judge_codes`."""
+    return judge_codes(np.frombuffer(encoded, np.uint32), lengths, tables, weights, limit)
+
+
+@large_kernel
+def judge_codes(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     """Return both logits, the count of undone characters, and the strongest phrases of each label."""
-    work, found = h.scan(cps, lengths, tables, True)
+    work, found = h.scan(cps, lengths, tables, weights, True)
     by_character, by_shape = contributions((work, found), weights)
     tokens = cut_tokens(work)
     gains = token_gains(tokens, by_character)
@@ -187,7 +193,7 @@ def judge_rows(codes, lengths, tables, weights, limit):  # type: ignore[no-untyp
     for row in range(count):
         one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
         stop = start + one[0] + one[1] + one[2]
-        a, b, undone[row], first, second = judge(codes[start:stop], one, tables, weights, limit)
+        a, b, undone[row], first, second = judge_codes(codes[start:stop], one, tables, weights, limit)
         logits[row, 0], logits[row, 1] = a, b
         ends[row, 0] = at + first.shape[0]
         ends[row, 1] = ends[row, 0] + second.shape[0]
@@ -198,9 +204,9 @@ def judge_rows(codes, lengths, tables, weights, limit):  # type: ignore[no-untyp
 
 
 @large_kernel
-def explain(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
+def explain(encoded, lengths, tables, weights):  # type: ignore[no-untyped-def]
     """Return all tokens as (source start, source end), their gains for both labels, and the gains of the shape."""
-    work, found = h.scan(cps, lengths, tables, True)
+    work, found = h.scan(np.frombuffer(encoded, np.uint32), lengths, tables, weights, True)
     by_character, by_shape = contributions((work, found), weights)
     tokens = cut_tokens(work)
     gains = token_gains(tokens, by_character)

@@ -5,6 +5,7 @@ key: its group above bit 24 and its slot below. A group is scaled by ``multiplie
 not drown short ones. A feature that comes twice counts once, where it comes first: "buy buy" is no worse than "buy".
 """
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -44,6 +45,7 @@ HALF: Final = np.uint64(32)
 REVISION: Final = 4  # Raised with every change of what features are; models of another revision are refused.
 SLOT_BITS: Final = 20
 SLOT_COUNT: Final = 1 << SLOT_BITS
+NO_WEIGHTS: Final = np.empty((0, 2), np.float32)
 
 
 class Found(NamedTuple):
@@ -54,26 +56,29 @@ class Found(NamedTuple):
         sizes: Features a group, then their total.
         where: The normalised characters each covers, as (start, end); no rows when not recorded.
         seen: Their hash table, a power of two of places, with 0 in those that are free.
+        weights: What will be looked up for them; without rows where nothing will.
     """
 
     keys: npt.NDArray[np.uint32]
     sizes: npt.NDArray[np.int64]
     where: npt.NDArray[np.int32]
     seen: npt.NDArray[np.uint32]
+    weights: npt.NDArray[np.float32]
 
 
 TOTAL: Final = GROUP_COUNT
 
 
 @kernel
-def make_found(work, records):  # type: ignore[no-untyped-def]
+def make_found(work, records, weights):  # type: ignore[no-untyped-def]
     """Allocate room for every feature the work area can give; ``records`` keeps their places too."""
     room = (NGRAM_MAX + 3) * work.counts[wa.LENGTH] + 64
     where = np.empty((room if records else 0, 2), np.int32)
     places = SEEN_MIN
     while places < SEEN_ROOM * work.counts[wa.LENGTH]:
         places *= 2
-    return Found(np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64), where, np.zeros(places, np.uint32))
+    keys, sizes = np.empty(room, np.uint32), np.zeros(GROUP_COUNT + 1, np.int64)
+    return Found(keys, sizes, where, np.zeros(places, np.uint32), weights)
 
 
 @kernel
@@ -84,14 +89,14 @@ def is_new(key, seen):  # type: ignore[no-untyped-def]
     """
     mask = np.uint32(seen.size - 1)
     place = key & mask
-    for _ in range(PROBES_MAX):
-        if seen[place] == key:
-            return False
-        if seen[place] == 0:
-            seen[place] = key
-            return True
+    there, probes = seen[place], 0
+    while there != 0 and there != key:
         place = (place + np.uint32(1)) & mask
-    return True
+        there, probes = seen[place], probes + 1
+        if probes == PROBES_MAX:
+            return True
+    seen[place] = key
+    return there != key
 
 
 @kernel
@@ -106,6 +111,8 @@ def _add(group, h, start, end, found):  # type: ignore[no-untyped-def]
     key = _key(group, h)
     if not is_new(key, found.seen):
         return
+    if found.weights.shape[0] > 0:
+        wa.prefetch(found.weights, np.int64(key & SLOT_MASK_32))
     found.keys[at] = key
     if found.where.shape[0] > 0:
         found.where[at, 0] = start
@@ -118,8 +125,8 @@ def _add(group, h, start, end, found):  # type: ignore[no-untyped-def]
 def scan_characters(start, stop, group, seed, work_found):  # type: ignore[no-untyped-def]
     """Add the 2- to 4-grams of the normalised characters ``start`` to ``stop``."""
     work, found = work_found
-    chars, keys, where, seen = work.chars, found.keys, found.where, found.seen
-    records = where.shape[0] > 0
+    chars, keys, where, seen, weights = work.chars, found.keys, found.where, found.seen, found.weights
+    records, will_look_up = where.shape[0] > 0, weights.shape[0] > 0
     before = found.sizes[TOTAL]
     at = before
     for i in range(start, stop - 1):
@@ -127,13 +134,14 @@ def scan_characters(start, stop, group, seed, work_found):  # type: ignore[no-un
         for end in range(i + 1, min(i + NGRAM_MAX, stop)):
             h = ((h ^ (h >> HALF)) ^ np.uint64(chars[end])) * PRIME
             key = _key(group, h)
-            if not is_new(key, seen):
-                continue
+            if will_look_up:
+                wa.prefetch(weights, np.int64(key & SLOT_MASK_32))
+            is_first = is_new(key, seen)
             keys[at] = key
             if records:
                 where[at, 0] = i
                 where[at, 1] = end + 1
-            at += 1
+            at += np.int64(is_first)  # Without a branch: whether it comes again is hard to foretell.
     found.sizes[TOTAL] = at
     found.sizes[group] += at - before
 
@@ -151,10 +159,11 @@ def scan_words(start, stop, groups, seed, work_found):  # type: ignore[no-untype
         if not is_word(work.kinds[i]):
             i += 1
             continue
-        end = word_end(i, stop, work)
-        h = seed ^ SEED_WORDS
-        for k in range(i, end):
-            h = ((h ^ (h >> HALF)) ^ np.uint64(work.chars[k])) * PRIME
+        h = ((seed ^ SEED_WORDS) ^ np.uint64(work.chars[i])) * PRIME
+        end = i + 1
+        while end < stop and goes_on(work.kinds[i], work.kinds[end]):
+            h = ((h ^ (h >> HALF)) ^ np.uint64(work.chars[end])) * PRIME
+            end += 1
         _add(groups[0], h, i, end, found)
         if groups[1] >= 0:
             _add(groups[1], (previous * MIX + h) ^ SEED_PAIRS, previous_start, end, found)
@@ -170,24 +179,16 @@ def is_word(kind):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def word_end(i, stop, work):  # type: ignore[no-untyped-def]
-    """Return the end of the word that begins at ``i``."""
-    end = i + 1
-    if wa.script_of(work.kinds[i]) == t.UNSPACED:
-        return end
-    while end < stop and is_word(work.kinds[end]) and wa.script_of(work.kinds[end]) != t.UNSPACED:
-        end += 1
-    return end
+def goes_on(first, following):  # type: ignore[no-untyped-def]
+    """Tell whether a word that began with a character of one kind goes on with one of another."""
+    is_spaced = wa.script_of(first) != t.UNSPACED and wa.script_of(following) != t.UNSPACED
+    return is_spaced and is_word(following)
 
 
 @kernel
 def _level(value):  # type: ignore[no-untyped-def]
     """Return 0 for 0, then 1 + floor(log2(value)): 1, 2-3, 4-7, 8-15 …"""
-    level = 0
-    while value > 0:
-        value >>= 1
-        level += 1
-    return level
+    return math.frexp(np.float64(value))[1]
 
 
 @kernel
@@ -223,13 +224,14 @@ def scan_shape(work_found):  # type: ignore[no-untyped-def]
 
 
 @large_kernel
-def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
+def scan(cps, lengths, tables, weights, records):  # type: ignore[no-untyped-def]
     """Normalise a comment and find its features.
 
     Args:
         cps: Code points of text, author and URL, one after the other.
         lengths: How many of them are text, author and URL.
         tables: See `model.tables`.
+        weights: What will be looked up for the features, or `NO_WEIGHTS`.
         records: Whether occurrences are kept, for evidence.
 
     Returns:
@@ -245,7 +247,7 @@ def scan(cps, lengths, tables, records):  # type: ignore[no-untyped-def]
     end_author = work.counts[wa.LENGTH]
     if n_url > 0:
         nm.read_field(cps, n_text + n_author, n_text + n_author + n_url, tables, work)
-    found = make_found(work, records)
+    found = make_found(work, records, weights)
     scan_shape((wa.Work(work.chars, work.origin, work.kinds, shape), found))
     both = (work, found)
     scan_characters(0, end_text, CHARS, SEED_CHARS, both)
@@ -278,7 +280,7 @@ def group_scales(sizes, weights):  # type: ignore[no-untyped-def]
 @large_kernel
 def logits(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
     """Return the two logits of a comment; see `model.serving` for the layout of ``weights``."""
-    found = scan(cps, lengths, tables, False)[1]
+    found = scan(cps, lengths, tables, weights, False)[1]
     scales = group_scales(found.sizes, weights)
     keys = found.keys
     a = b = c = d = 0.0  # Two sums a label, so that one addition need not wait for the other.
@@ -307,7 +309,7 @@ def probability(logit):  # type: ignore[no-untyped-def]
 
 
 @large_kernel
-def probabilities(cps, lengths, tables, weights):  # type: ignore[no-untyped-def]
-    """Return the two probabilities of a comment."""
-    a, b = logits(cps, lengths, tables, weights)
+def probabilities(encoded, lengths, tables, weights):  # type: ignore[no-untyped-def]
+    """Return the two probabilities of a comment; its code points come as bytes, which enter compiled code fastest."""
+    a, b = logits(np.frombuffer(encoded, np.uint32), lengths, tables, weights)
     return probability(a), probability(b)

@@ -58,7 +58,7 @@ from model.workarea import (
 MARKS_HONEST: Final = 2  # Vietnamese in decomposed form puts two on a letter; a stack of them is a disguise.
 NOT_PLAIN: Final = 7 << t.CATEGORY_SHIFT | 3 << t.COMPAT_SHIFT | 1 << t.EXPANDS_SHIFT | 1 << t.LOOKALIKE_SHIFT
 PLAIN: Final = t.LETTER << t.CATEGORY_SHIFT
-LOWER_ENTRY: Final = PLAIN | t.LATIN << t.SCRIPT_SHIFT  # What the table says of a to z, without the look-up.
+LOWER_ENTRY: Final = PLAIN | t.LATIN << t.SCRIPT_SHIFT  # What the table says of a to z.
 _LANES: Final = (62, 0, 20, 20, 20, 40, 40, 40)  # The counter of a script inside a packed run; 62 is never read.
 
 
@@ -94,14 +94,21 @@ def _read_run(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
         return i
     n, room = counts[LENGTH], work.chars.size - 2
     scripts = np.int64(0)
-    letters, uppers = 0, 0
+    letters, uppers, lowers = 0, 0, 0
     while i < stop and n < room:
         cp = np.int64(cps[i])
+        if 97 <= cp <= 122:  # What most honest text is made of needs no look-up.
+            if may_be_link(cps, i, stop):
+                break
+            n = _append_letter(n, cp, LOWER_ENTRY, i, work)
+            lowers += 1
+            i += 1
+            continue
         if cp == BLANK:
             n = _append_blank(n, i, work)
             i += 1
             continue
-        entry = LOWER_ENTRY if 97 <= cp <= 122 else entry_of(cp, tables)
+        entry = entry_of(cp, tables)
         if entry & NOT_PLAIN != PLAIN or may_be_link(cps, i, stop):
             break
         value = entry & t.VALUE_MASK
@@ -112,7 +119,7 @@ def _read_run(cps, i, stop, tables, work):  # type: ignore[no-untyped-def]
         uppers += (entry >> t.UPPER_SHIFT) & 1
         i += 1
     counts[LENGTH] = n
-    _add_run(letters, uppers, scripts, counts)
+    _add_run(letters + lowers, uppers, scripts + (lowers << _LANES[t.LATIN]), counts)
     return i
 
 

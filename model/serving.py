@@ -136,8 +136,8 @@ class Model:
 
     def score(self, text: str, *, author: str = "", url: str = "") -> dict[str, float]:
         """Return the calibrated probability in [0, 1] of each label; a few microseconds for a short comment."""
-        codes, lengths = encode_one(text, author, url)
-        first, second = hashing.probabilities(codes, lengths, self.tables, self.weights)
+        encoded, lengths = encode_one(text, author, url)
+        first, second = hashing.probabilities(encoded, lengths, self.tables, self.weights)
         labels = self.labels
         return {labels[0]: first, labels[1]: second} if len(labels) == LABEL_LIMIT else {labels[0]: first}
 
@@ -163,8 +163,8 @@ class Model:
             url: Address the author gave; ignored when the text contains it, so that it counts once.
             limit: How many spans a label.
         """
-        codes, lengths = encode_one(text, author, url)
-        first, second, undone, *spans = evidence.judge(codes, lengths, self.tables, self.weights, limit)
+        encoded, lengths = encode_one(text, author, url)
+        first, second, undone, *spans = evidence.judge(encoded, lengths, self.tables, self.weights, limit)
         judged = {
             label: LabelJudgement(probability_of(logit), logit, tuple(_spans(found.tolist(), lengths)))
             for label, logit, found in zip(self.labels, (first, second), spans, strict=False)
@@ -190,8 +190,8 @@ class Model:
 
     def explain(self, text: str, *, author: str = "", url: str = "") -> dict[str, LabelExplanation]:
         """Return, for each label, all signed parts of its logit: every word, the shape of the text, and the bias."""
-        codes, lengths = encode_one(text, author, url)
-        spans, gains, by_shape = evidence.explain(codes, lengths, self.tables, self.weights)
+        encoded, lengths = encode_one(text, author, url)
+        spans, gains, by_shape = evidence.explain(encoded, lengths, self.tables, self.weights)
         return {
             label: self._explanation(column, np.column_stack([spans, gains[:, column]]), by_shape[:, column], lengths)
             for column, label in enumerate(self.labels)
@@ -212,8 +212,8 @@ class Model:
         The share of equal places estimates Jaccard's measure of the two texts' sets of normalised five-character
         pieces, with a standard error of at most 0.125 (Broder 1997). Disguises are undone first.
         """
-        codes, lengths = encode_one(text, "", "")
-        return tuple(sketch(codes, lengths[0], self.tables).tolist())
+        encoded, lengths = encode_one(text, "", "")
+        return tuple(sketch(encoded, lengths[0], self.tables).tolist())
 
 
 def probability_of(logit: float) -> float:

@@ -18,10 +18,10 @@ PIECE: Final = 5
 
 
 @large_kernel
-def sketch(cps, length, tables):  # type: ignore[no-untyped-def]
+def sketch(encoded, length, tables):  # type: ignore[no-untyped-def]
     """Return the ``SKETCH_SIZE`` smallest hashes, one a permutation, as uint32; all zero for an empty text."""
     work = wa.make_work(length)
-    nm.read_field(cps, 0, length, tables, work)
+    nm.read_field(np.frombuffer(encoded, np.uint32), 0, length, tables, work)
     n = work.counts[wa.LENGTH]
     lowest = np.full(SKETCH_SIZE, np.uint32(0xFFFFFFFF), np.uint32)
     if n <= 1:

@@ -3,11 +3,14 @@
 Owns the layout that the other compiled modules share; it reads no text itself.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
 from model import tables as t
 from model.kernel_cache import stamped
@@ -72,3 +75,31 @@ def entry_of(cp, tables):  # type: ignore[no-untyped-def]
     """Return the table entry of a code point; beyond Unicode's range it is that of U+FFFD."""
     safe = np.int64(cp) if cp < 0x110000 else np.int64(0xFFFD)
     return np.int64(tables[np.int64(tables[t.STAGE_ONE + (safe >> 8)]) + (safe & 255)])
+
+
+def prefetch(array: Any, row: Any) -> None:
+    """Have the processor bring a row of a table into its cache while other work goes on; changes no result."""
+
+
+@overload(prefetch)
+def _compiled_prefetch(array, row):  # type: ignore[no-untyped-def]
+    return lambda array, row: _fetch(array, row)
+
+
+@intrinsic
+def _fetch(typingctx, array, row):  # type: ignore[no-untyped-def]
+    """Compile to the processor's own instruction. Source: LLVM language reference, ``llvm.prefetch``."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        kind = signature.args[0]
+        given = context.make_array(kind)(context, builder, arguments[0])
+        strides = cgutils.unpack_tuple(builder, given.strides, kind.ndim)
+        start = builder.bitcast(given.data, ir.IntType(8).as_pointer())
+        place = builder.gep(start, [builder.mul(arguments[1], strides[0])])
+        number = ir.IntType(32)
+        shape = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0i8")
+        builder.call(fetch, [place, number(0), number(3), number(1)])  # To read, to keep, data.
+        return context.get_dummy_value()
+
+    return numba.types.none(array, numba.types.intp), generate

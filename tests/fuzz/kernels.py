@@ -63,9 +63,10 @@ def make_normaliser() -> Check:
     tables = load_tables()
 
     def check(text: str, author: str, link: str) -> None:
-        codes, lengths = encode_one(text, author, link)
+        encoded, lengths = encode_one(text, author, link)
+        codes = np.frombuffer(encoded, np.uint32)
         with np.errstate(over="ignore"):  # Hashes wrap around, in compiled code without a word.
-            work, found = hashing.scan(codes, lengths, tables, True)
+            work, found = hashing.scan(codes, lengths, tables, hashing.NO_WEIGHTS, True)
         count = int(work.counts[workarea.LENGTH])
         total = int(found.sizes[hashing.TOTAL])
         assert 0 <= count <= work.chars.size

@@ -23,13 +23,16 @@ def fake(name, seconds):
 
 def test_ratios_are_of_the_contenders_they_name():
     found = [
-        fake(name, seconds) for name, seconds in (("a", 0.001), ("b", 0.003), ("c", 0.001), ("d", 0.002), ("e", 0.001))
+        fake(name, thousandths / 1000)
+        for name, thousandths in (("a", 1), ("b", 3), ("c", 1), ("d", 2), ("e", 1), ("f", 4))
     ]
 
     timed = scoring.measure(found, ["x", "y"], rounds=3, batch_rounds=3)
     figures = scoring.report(found, timed, ["x", "y"], [0, 1])
 
     assert figures["single_over_fasttext"] == pytest.approx(0.5, rel=0.25)
+    assert figures["single_over_fasttext_inner"] == pytest.approx(1.0, rel=0.25)
+    assert figures["single_over_fasttext_with_pieces"] == pytest.approx(0.25, rel=0.25)
     assert figures["batch_over_sklearn"] == pytest.approx(3.0, rel=0.25)
     assert figures["contenders"]["d"]["single_microseconds"] == pytest.approx(2000, rel=0.25)
     assert figures["contenders"]["d"]["auc"] == 0.5

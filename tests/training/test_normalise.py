@@ -17,8 +17,8 @@ TABLES = load_tables()
 
 def read(text: str) -> tuple[str, int]:
     """Return the normalised text without its outer blanks, and how many characters were undone."""
-    codes, lengths = encode_one(text, "", "")
-    work = hashing.scan(codes, lengths, TABLES, False)[0]
+    encoded, lengths = encode_one(text, "", "")
+    work = hashing.scan(np.frombuffer(encoded, np.uint32), lengths, TABLES, hashing.NO_WEIGHTS, False)[0]
     kept = work.chars[: work.counts[wa.LENGTH]]
     return "".join(map(chr, kept)).strip(" "), int(work.counts[wa.UNDONE])
 

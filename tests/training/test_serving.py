@@ -66,7 +66,9 @@ def test_evidence_lies_inside_the_field_it_names(model: Model, text: str, author
 @settings(max_examples=150, deadline=None)
 @given(text=TEXTS, author=ANY_TEXT, url=ANY_TEXT)
 def test_a_feature_that_comes_again_counts_once(text: str, author: str, url: str) -> None:
-    _, found = hashing.scan(*encode_one(text, author, url), load_tables(), True)
+    encoded, lengths = encode_one(text, author, url)
+    codes = np.frombuffer(encoded, np.uint32)
+    _, found = hashing.scan(codes, lengths, load_tables(), hashing.NO_WEIGHTS, True)
     keys = found.keys[: found.sizes[hashing.TOTAL]]
 
     assert np.unique(keys).size == keys.size
