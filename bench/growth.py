@@ -113,7 +113,9 @@ def _addition(services: Services, site: Site, rng: random.Random) -> Addition:
         created_at=now,
         updated_at=now,
         version=1,
-        verdict=Verdict(Action.REVIEW, {"spam": 0.5, "toxicity": 0.1}, (reason("unscored"),), MODEL),
+        verdict=Verdict(
+            action=Action.REVIEW, scores={"spam": 0.5, "toxicity": 0.1}, model=MODEL, reasons=(reason("unscored"),)
+        ),
         ip_id=services.keyring.network_id(given["user_ip"], site=site.name),
     )
     return Addition(

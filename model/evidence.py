@@ -18,7 +18,9 @@ from model.workarea import kernel, large_kernel
 PHRASE_SHARE: Final = 0.3  # Neighbours this strong, relative to the strongest word, are shown as one phrase.
 PHRASE_WORDS: Final = 8
 GAIN_MIN: Final = 1e-9  # What is smaller is left over from rounding.
+GAIN_SCALE: Final = 1000.0  # A phrase's gain is told to three digits.
 LABEL_COUNT: Final = 2
+TEXT, AUTHOR, URL = range(3)
 
 
 @large_kernel
@@ -158,12 +160,6 @@ def field_starts(lengths, work):  # type: ignore[no-untyped-def]
 
 
 @large_kernel
-def judge(encoded, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
-    """Judge one comment, whose code points come as bytes; see `judge_codes`."""
-    return judge_codes(np.frombuffer(encoded, np.uint32), lengths, tables, weights, limit)
-
-
-@large_kernel
 def judge_codes(cps, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     """Return both logits, the count of undone characters, and the strongest phrases of each label."""
     work, found = h.scan(cps, lengths, tables, weights, True)
@@ -178,29 +174,53 @@ def judge_codes(cps, lengths, tables, weights, limit):  # type: ignore[no-untype
     return a, b, work.counts[wa.UNDONE], first, second
 
 
+@kernel
+def localise(start, end, lengths):  # type: ignore[no-untyped-def]
+    """Return the field in which a span of all code points begins, and its offsets there, cut at the field's end."""
+    text, author = lengths[0], lengths[0] + lengths[1]
+    if start < text:
+        return TEXT, start, min(end, text)
+    if start < author:
+        return AUTHOR, start - text, min(end, author) - text
+    return URL, start - author, end - author
+
+
+@kernel
+def _note(phrases, lengths, at, places, gains):  # type: ignore[no-untyped-def]
+    """Note phrases from row ``at`` on, and return the row after them."""
+    for k in range(phrases.shape[0]):
+        places[at, 0], places[at, 1], places[at, 2] = localise(
+            np.int64(phrases[k, 0]), np.int64(phrases[k, 1]), lengths
+        )
+        gains[at] = np.rint(phrases[k, 2] * GAIN_SCALE) / GAIN_SCALE
+        at += 1
+    return at
+
+
 @large_kernel
 def judge_rows(codes, lengths, tables, weights, limit):  # type: ignore[no-untyped-def]
     """Judge many comments.
 
     Returns:
         Logits, float64 (rows, 2); undone characters, int64 (rows); the phrases of all rows and labels, one after the
-        other, float64 (phrases, 3); and where those of each row and label end, int64 (rows, 2).
+        other, as field, start and end, int64 (phrases, 3); what each adds, to three digits, float64 (phrases); and
+        where those of each row and label end, int64 (rows, 2).
     """
     count = lengths.shape[0]
     logits, undone = np.empty((count, LABEL_COUNT), np.float64), np.empty(count, np.int64)
-    phrases, ends = np.empty((LABEL_COUNT * limit * count, 3), np.float64), np.empty((count, LABEL_COUNT), np.int64)
+    room = LABEL_COUNT * limit * count
+    places, gains = np.empty((room, 3), np.int64), np.empty(room, np.float64)
+    ends = np.empty((count, LABEL_COUNT), np.int64)
     start, at = 0, 0
     for row in range(count):
         one = (lengths[row, 0], lengths[row, 1], lengths[row, 2])
         stop = start + one[0] + one[1] + one[2]
         a, b, undone[row], first, second = judge_codes(codes[start:stop], one, tables, weights, limit)
         logits[row, 0], logits[row, 1] = a, b
-        ends[row, 0] = at + first.shape[0]
-        ends[row, 1] = ends[row, 0] + second.shape[0]
-        phrases[at : ends[row, 0]] = first
-        phrases[ends[row, 0] : ends[row, 1]] = second
-        start, at = stop, ends[row, 1]
-    return logits, undone, phrases[:at], ends
+        ends[row, 0] = _note(first, one, at, places, gains)
+        ends[row, 1] = at = _note(second, one, ends[row, 0], places, gains)
+        start = stop
+    return logits, undone, places[:at], gains[:at], ends
 
 
 @large_kernel

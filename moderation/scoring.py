@@ -25,7 +25,6 @@ from moderation.core.reasons import KINDS, Evidence, Reason
 LOOK_SECONDS = 1.0  # How often a request looks whether another model was promoted.
 EVIDENCE_SPANS = 5  # A moderator reads a few; more would only cost memory.
 WEIGHT_SCALE = 1000  # Weights are shown to three digits; ``round`` to a number of digits takes four times as long.
-_new = tuple.__new__
 _VERBS = {
     "spam": ("does not resemble", "somewhat resembles", "resembles"),
     "toxicity": ("does not read like", "could be read as", "reads like"),
@@ -163,16 +162,8 @@ def _scored(model: Model, submission: Submission, judgement: Judgement, threshol
         scores[label] = probability
         code, kind, details = _REASONS[label]
         detail = details[_strength(probability, thresholds.get(label))]
-        # Ten a comment: the class's own constructor would take as long as all the rest.
-        evidence = tuple(
-            [
-                _new(
-                    Evidence, (start, end, texts[field][start:end], round(weight * WEIGHT_SCALE) / WEIGHT_SCALE, field)
-                )
-                for field, start, end, weight in spans
-            ]
-        )
-        reasons.append(Reason(code, kind, round(logit * WEIGHT_SCALE) / WEIGHT_SCALE, detail, evidence))
+        evidence = [Evidence(start, end, texts[field][start:end], weight, field) for field, start, end, weight in spans]
+        reasons.append(Reason(code, kind, round(logit * WEIGHT_SCALE) / WEIGHT_SCALE, detail, tuple(evidence)))
     return Scored(scores, tuple(reasons), judgement.undone, model.version, thresholds)
 
 

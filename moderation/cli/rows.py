@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+from msgspec import to_builtins
 from pydantic import AfterValidator, AwareDatetime, Field
 from ulid import ULID
 
@@ -154,7 +155,8 @@ class ForeignRow(SubmissionIn):
 def export_row(comment: Comment) -> dict[str, Any]:
     """Return a comment with everything an import needs to bring it back."""
     history = [{"status": one.status.value, "decision": decision_document(one.decision)} for one in comment.history]
-    return {**comment_answer(comment), "edited": comment.edited, "history": history}
+    row: dict[str, Any] = to_builtins({**comment_answer(comment), "edited": comment.edited, "history": history})
+    return row
 
 
 def parse_row(line: bytes, *, site: Site, services: Services) -> Imported:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+import msgspec
+
 from moderation.core.reasons import Action, Reason
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,21 +124,20 @@ class Submission:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the machine concluded.
 
     Attributes:
         action: approve, review or reject.
         scores: Calibrated probability of each label in [0, 1], soft reasons included; empty when unscored.
-        reasons: Strongest first.
         model: Version of the model, or None when unscored.
+        reasons: Strongest first.
     """
 
     action: Action
     scores: dict[str, float]
-    reasons: tuple[Reason, ...]
     model: str | None
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

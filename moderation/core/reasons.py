@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+
+import msgspec
 
 
 class Action(StrEnum):
@@ -27,8 +28,8 @@ class Action(StrEnum):
 _SEVERITY = {Action.APPROVE: 0, Action.REVIEW: 1, Action.REJECT: 2}
 
 
-class Evidence(NamedTuple):
-    """A stretch of the comment that spoke for or against a label; a tuple, since ten are made of every comment.
+class Evidence(msgspec.Struct, frozen=True, gc=False):
+    """A stretch of the comment that spoke for or against a label; a struct, since ten are made of every comment.
 
     Attributes:
         start: First code point, counted from 0.
@@ -45,8 +46,7 @@ class Evidence(NamedTuple):
     field: str = "content"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One thing that moved the verdict.
 
     Attributes:

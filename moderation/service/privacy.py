@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from msgspec import structs
+
 from moderation.core.comment import Comment, Status
 from moderation.core.errors import NotFound, StoreUnavailable
 from moderation.core.site import Site
@@ -102,7 +104,6 @@ class Privacy:
 
 
 def _without_text(comment: Comment) -> Comment:
-    verdict = replace(
-        comment.verdict, reasons=tuple(replace(reason, evidence=()) for reason in comment.verdict.reasons)
-    )
+    reasons = tuple(structs.replace(reason, evidence=()) for reason in comment.verdict.reasons)
+    verdict = structs.replace(comment.verdict, reasons=reasons)
     return replace(comment, content=None, author_name="", author_url=None, verdict=verdict)

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import to_json
+import msgspec
 
 from moderation.core.comment import (
     Comment,
@@ -49,7 +49,7 @@ _document_values = operator.attrgetter(*_DOCUMENT_FIELDS.values())
 
 def dump(value: Any) -> str:
     """Return compact JSON."""
-    return to_json(value).decode()
+    return msgspec.json.encode(value).decode()
 
 
 def document(comment: Comment) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from flask import Response, current_app, request
-from pydantic_core import to_json
 
 from moderation.core.comment import Comment, Idempotency
 from moderation.core.errors import Fault, InvalidInput
@@ -48,7 +48,7 @@ def json_body() -> bytes:
 
 def rendered(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON answer."""
-    return Response(to_json(body), status=status, headers=headers, content_type="application/json")
+    return Response(msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")
 
 
 def idempotency(body: bytes) -> Idempotency | None:

@@ -9,9 +9,9 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from flask import Flask, Response, g, request
-from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
 from moderation.core import errors
@@ -94,7 +94,7 @@ def problem(status: int, code: str, detail: str, **extra: Any) -> Response:
         "request_id": g.get("request_id", ""),
         **{name: value for name, value in extra.items() if value is not None},
     }
-    return Response(to_json(body), status=status, content_type=PROBLEM_TYPE)
+    return Response(msgspec.json.encode(body), status=status, content_type=PROBLEM_TYPE)
 
 
 def problem_of_error(error: WinnowError) -> Response:

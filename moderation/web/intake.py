@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
-from pydantic_core import to_json
+from msgspec import json
 
 from moderation.core.comment import Comment
 from moderation.core.errors import InvalidInput, SiteChanged
@@ -17,7 +17,7 @@ from moderation.core.policy import RateLimit
 from moderation.service.services import Services
 from moderation.service.sites import Caller
 from moderation.service.submissions import Submitted
-from moderation.web.answers import comment_answer, verdict_answer
+from moderation.web.answers import comment_answer
 from moderation.web.errors import UnsupportedBody, rate_headers
 from moderation.web.metrics import Metrics
 from moderation.web.parsing import parse_batch, parse_idempotency, parse_submission
@@ -75,7 +75,7 @@ def _submitted(services: Services, caller: Caller, read: Callable[[], bytes], id
 
 
 def _shown(comment: Comment) -> bytes:
-    return to_json(comment_answer(comment))
+    return json.encode(comment_answer(comment))
 
 
 def _rate_headers(limit: RateLimit | None, submitted: Submitted) -> dict[str, str]:
@@ -90,4 +90,4 @@ def check(services: Services, caller: Caller, *, read: Callable[[], bytes]) -> A
     site = services.sites.refreshed(caller).site
     submissions = parse_batch(read(), site=site)
     verdicts = services.submissions.check(site, submissions)
-    return Answer(HTTPStatus.OK.value, to_json({"verdicts": [verdict_answer(one) for one in verdicts]}), {})
+    return Answer(HTTPStatus.OK.value, json.encode({"verdicts": verdicts}), {})

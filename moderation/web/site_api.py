@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
+from msgspec import to_builtins
 
 from moderation.core.comment import Submission
 from moderation.core.errors import InvalidInput, NotFound
@@ -16,7 +17,6 @@ from moderation.core.policy import Policy
 from moderation.core.reasons import KINDS, Action
 from moderation.core.site import Site, policy_document
 from moderation.web import answers, schemas
-from moderation.web.answers import verdict_answer
 from moderation.web.auth import current_site, services
 from moderation.web.bodies import json_body, number, query, rendered
 from moderation.web.openapi import Parameter, operation
@@ -72,7 +72,7 @@ def test_site() -> Response:
     )
     verdict = services().submissions.check_one(submission, policy)
     thresholds = policy_document(policy, services().judge.thresholds())["thresholds"]
-    return rendered({**verdict_answer(verdict), "thresholds": thresholds})
+    return rendered({**to_builtins(verdict), "thresholds": thresholds})
 
 
 def _tried(site: Site, change: schemas.PolicyIn) -> Policy:

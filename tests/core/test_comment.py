@@ -43,7 +43,7 @@ COMMENT = Comment(
     created_at=AT,
     updated_at=AT,
     version=1,
-    verdict=Verdict(Action.APPROVE, {}, (), None),
+    verdict=Verdict(action=Action.APPROVE, scores={}, model=None, reasons=()),
 )
 
 
@@ -79,7 +79,12 @@ def test_labels_are_those_of_the_design(ruling: Ruling, reason: RejectReason | N
 def test_where_an_edited_comment_stands(ruling: Ruling | None, action: Action, status: Status) -> None:
     decision = Decision(ruling=ruling, reason=None, moderator="Alice", at=AT) if ruling else None
 
-    assert status_after_edit(replace(COMMENT, decision=decision), Verdict(action, {}, (), None)) is status
+    assert (
+        status_after_edit(
+            replace(COMMENT, decision=decision), Verdict(action=action, scores={}, model=None, reasons=())
+        )
+        is status
+    )
 
 
 @given(st.integers(0, 10**16))

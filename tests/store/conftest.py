@@ -68,7 +68,7 @@ def comment(number: int, status: Status = Status.PENDING, *, score: float = 0.5,
         created_at=at,
         updated_at=at,
         version=1,
-        verdict=Verdict(ACTION_OF_STATUS[status], {"spam": score}, (), "base-1"),
+        verdict=Verdict(action=ACTION_OF_STATUS[status], scores={"spam": score}, model="base-1", reasons=()),
     )
     return replace(made, **fields)
 

@@ -32,7 +32,12 @@ def stored(draw: st.DrawFn) -> Comment:
     end = draw(st.integers(0, len(content)))
     evidence = Evidence(0, end, content[:end], draw(st.floats(-9, 9)))
     reasons = tuple(reason(code, evidence=(evidence,), **NUMBERS) for code in draw(st.sets(st.sampled_from([*KINDS]))))
-    verdict = Verdict(draw(st.sampled_from(Action)), {"spam": draw(st.floats(0, 1))}, reasons, draw(OPTIONAL))
+    verdict = Verdict(
+        action=draw(st.sampled_from(Action)),
+        scores={"spam": draw(st.floats(0, 1))},
+        model=draw(OPTIONAL),
+        reasons=reasons,
+    )
     return comment(
         draw(st.integers(0, 99)),
         draw(st.sampled_from(Status)),

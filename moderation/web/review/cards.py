@@ -13,6 +13,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
+from msgspec import structs
 
 from moderation.core.comment import AuthorRecord, Comment, Status, Verdict
 from moderation.core.policy import Thresholds
@@ -252,8 +253,8 @@ def _relocated(reasons: Sequence[Reason], plain: str) -> list[Stretch]:
     moved = []
     for reason in reasons:
         places = [(plain.find(one.text), one) for one in reason.evidence if one.field == "content" and one.text]
-        found = tuple(one._replace(start=at, end=at + len(one.text)) for at, one in places if at >= 0)
-        moved.append(replace(reason, evidence=found))
+        found = tuple(structs.replace(one, start=at, end=at + len(one.text)) for at, one in places if at >= 0)
+        moved.append(structs.replace(reason, evidence=found))
     return marks.stretches(moved)
 
 

@@ -65,7 +65,7 @@ def comment_of(
         created_at=at,
         updated_at=at,
         version=1,
-        verdict=Verdict(action, scores, reasons, MODEL),
+        verdict=Verdict(action=action, scores=scores, reasons=reasons, model=MODEL),
     )
     return replace(plain, **fields)  # type: ignore[arg-type]
 
