@@ -23,6 +23,7 @@ from moderation.config import Settings
 from moderation.core.errors import SettingsError
 from moderation.files import make_private_directory
 from moderation.store.launch import die_with_parent
+from moderation.web_worker import SteadyWorker
 
 GRACEFUL_SECONDS = 4  # `winnow serve` has 10 s for everything: see moderation.supervisor.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -85,7 +86,7 @@ if settings.supervisor_pid is not None:
 bind = _bind(settings)
 workers = settings.workers
 threads = settings.threads
-worker_class = "gthread"
+worker_class = SteadyWorker
 preload_app = True
 timeout = 30
 graceful_timeout = GRACEFUL_SECONDS
