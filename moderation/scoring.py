@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from model.artifact import ModelRefused, load_model
@@ -37,8 +37,7 @@ _REASONS = {  # For each label its reason's code, the label it speaks about, and
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """What the classifier said about one submission.
 
     Attributes:

@@ -66,8 +66,7 @@ def label_of(ruling: Ruling, reject_reason: RejectReason | None) -> Label | None
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class EmailFacts:
+class EmailFacts(msgspec.Struct, frozen=True):
     """What the rules may know of an address once the address itself is forgotten; never stored."""
 
     domain: str = ""
@@ -77,8 +76,7 @@ class EmailFacts:
     dots_in_local_part: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorIdentity:
+class AuthorIdentity(msgspec.Struct, frozen=True):
     """The pseudonyms of one address on one site.
 
     Attributes:
@@ -95,8 +93,7 @@ class AuthorIdentity:
 ANONYMOUS = AuthorIdentity(id="", ids=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """A comment as a site posts it, with the address already turned into a pseudonym.
 
     Attributes:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+import msgspec
 from email_validator import EmailNotValidError, validate_email
 
 from moderation.core.comment import AuthorIdentity, EmailFacts
@@ -152,8 +153,7 @@ def _pseudonym(keyed: Hmac, message: bytes) -> str:
     return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True):
     """What is left of an address: its pseudonyms, and a way to take it out of other fields."""
 
     identity: AuthorIdentity

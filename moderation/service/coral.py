@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from moderation.core.comment import Comment, RejectReason, Ruling, Status, Submission
 from moderation.core.errors import Conflict, NotFound
@@ -74,7 +76,7 @@ class Coral:
             new = writing.submission
             trace = self.matches.text_trace(new.content, new.content_type, new.parent_id)
             origin = origin_of(writing.tenant, writing.story)
-            comment = self._submissions.submit(site, replace(new, trace=trace, origin=origin)).comment
+            comment = self._submissions.submit(site, structs.replace(new, trace=trace, origin=origin)).comment
         if comment.status is Status.PENDING:  # Only what is withheld has to be found by its page later.
             self.matches.note_page(site, comment, writing.story)
         return comment

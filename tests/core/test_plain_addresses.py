@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
-from dataclasses import replace
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from moderation.core.identity import Hmac, IdentityKey, InvalidAddress, Keyring, check_ip, examine, identify
 
@@ -108,5 +108,5 @@ def test_examining_finds_what_identifying_does_but_the_pseudonyms(local: str, do
 
     found = examine(typed, is_disposable=lambda _: True)
 
-    assert found.identity == replace(full.identity, id="", ids=())
+    assert found.identity == structs.replace(full.identity, id="", ids=())
     assert found.forget_in(f"I am {typed.strip()}") == full.forget_in(f"I am {typed.strip()}")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, request
+from msgspec import structs
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from moderation.core.comment import Status, Submission, Verdict
@@ -131,7 +131,7 @@ def comment_check(caller: Caller, form: Form) -> Response:
         found = services().submissions.check_one(submission, caller.site.policy)
         body = "false" if found.action == "approve" else "true"
         return answers.verdict(body, guid=answers.fresh_guid(), found=found, is_classified=is_classified)
-    submission = replace(submission, callback=_sealed_callback(caller, form))
+    submission = structs.replace(submission, callback=_sealed_callback(caller, form))
     submitted = _submit(caller, submission)
     metrics().submitted(submitted.comment.verdict.action)
     return _checked(caller, submitted, is_classified=is_classified)

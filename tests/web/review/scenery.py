@@ -6,6 +6,8 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from moderation.bootstrap import new_id
 from moderation.core.comment import Comment, RejectReason, Ruling, Status
 from moderation.core.reasons import Reason, reason
@@ -100,7 +102,7 @@ def _waiting(services: Services) -> None:
 
 def _refused(services: Services) -> None:
     found = (reason("blocked-list"), _spam(PIER, -2.0, ("council's minutes", -0.7)))
-    found = (replace(found[0], evidence=model_reason(PIER, "spam", 0, ("casino", 0.0)).evidence), found[1])
+    found = (structs.replace(found[0], evidence=model_reason(PIER, "spam", 0, ("casino", 0.0)).evidence), found[1])
     _add(services, PIER, name="Hanne", author_id=author(7), status=Status.REJECTED, age=timedelta(hours=3),
          scores={"spam": 0.06, "toxicity": 0.01}, reasons=found)  # fmt: skip
     for i, score in enumerate((0.975, 0.99)):
