@@ -18,12 +18,13 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Winnow needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e .
-	$(BIN)/python -m model.compile
+	$(BIN)/python -m model.compile --serving
 	$(BIN)/python -c 'import moderation.wsgi, moderation.worker, gunicorn.app.wsgiapp, gunicorn.workers.gthread' # Bytecode: the first start has it.
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m model.compile
 	touch $@
 
 demo: setup ## the service, a small site and a moderator, with a table of verdicts
