@@ -17,6 +17,7 @@ from typing import Any
 
 import redis
 import structlog
+from redis.sentinel import MasterNotFoundError
 
 from moderation.core.errors import StoreUnavailable
 from moderation.store.lanes import Argument, Script
@@ -24,6 +25,7 @@ from moderation.store.topology import READ_SECONDS, Scripts, close_client, opene
 
 TRIPPED_SECONDS = 0.5  # How long the breaker answers for the store after it failed.
 FAILURES_TO_TRIP = 3
+VAIN_SECONDS = 0.2  # Whoever waits this long in vain, while nobody is answered, has waited for all.
 OPENINGS = 10  # Of a cluster on a busy machine, for those who can wait; each is given OPEN_SECONDS.
 SAID_SECONDS = 5.0  # A store that comes and goes is not said to do so more often than this.
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -54,9 +56,10 @@ class Breaker:
     Says in the log that the store is away, and that it is back; not for each request.
     """
 
-    __slots__ = ("_began", "_failures", "_is_said", "_open_until", "_said_at")
+    __slots__ = ("_answered_at", "_began", "_failures", "_is_said", "_open_until", "_said_at")
 
     def __init__(self) -> None:
+        self._answered_at = float("-inf")
         self._failures = 0
         self._open_until = 0.0
         self._began = 0.0
@@ -68,11 +71,16 @@ class Breaker:
         if self._failures >= FAILURES_TO_TRIP and time.monotonic() < self._open_until:
             raise StoreUnavailable("The store does not answer; try again in a second.")
 
-    def failed(self, error: Exception) -> None:
-        """Count a failure."""
+    def failed(self, error: Exception, began: float) -> None:
+        """Count a failure of what began at a time; a long wait, in which nobody was answered, counts for all.
+
+        Else a request that comes after those who wait, and before three of them have failed, would wait as long again.
+        """
         self.refused(error)
-        self._failures += 1
-        self._open_until = time.monotonic() + TRIPPED_SECONDS
+        now = time.monotonic()
+        was_in_vain = now - began >= VAIN_SECONDS and self._answered_at < began
+        self._failures = max(FAILURES_TO_TRIP, self._failures) if was_in_vain else self._failures + 1
+        self._open_until = now + TRIPPED_SECONDS
 
     def refused(self, error: Exception) -> None:
         """Note that the store answers, but not as it should; it may still be read."""
@@ -85,6 +93,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Forget earlier failures."""
+        self._answered_at = time.monotonic()
         self._failures = 0
         if self._is_said:
             self._is_said = False
@@ -187,15 +196,16 @@ class Connection:
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
         self._breaker.check()
+        began = time.monotonic()
         try:
             try:
                 result = act()
-            except redis.exceptions.TimeoutError:
-                raise
+            except (redis.exceptions.TimeoutError, MasterNotFoundError):
+                raise  # Whoever was just asked would be waited for again.
             except redis.exceptions.ConnectionError:
                 result = act()
         except _AWAY as error:
-            self._breaker.failed(error)
+            self._breaker.failed(error, began)
             raise StoreUnavailable("The store does not answer; try again in a second.") from error
         except redis.exceptions.ResponseError as error:
             if not str(error).lstrip("-").startswith(_REFUSAL_WORDS):

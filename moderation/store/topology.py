@@ -22,7 +22,7 @@ from moderation.store.lanes import Argument, Lanes, Script
 
 CONNECT_SECONDS = 0.25
 READ_SECONDS = 0.5
-SENTINEL_SECONDS = 0.06  # Three that hang, asked twice after a read of half a second, leave an answer within a second.
+SENTINEL_SECONDS = 0.1  # Three that hang, after a read of half a second, leave an answer within a second.
 POOL_WAIT_SECONDS = 0.4  # For a free connection when all threads want one.
 POOL_SIZE = 64
 OPEN_SECONDS = 0.8  # The first look at a cluster also reads its list of commands.

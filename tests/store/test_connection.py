@@ -18,7 +18,7 @@ from moderation.core.comment import Comment, Decision, Idempotency, RejectReason
 from moderation.core.errors import StoreUnavailable
 from moderation.core.site import Site
 from moderation.store.comments import Comments
-from moderation.store.connection import FAILURES_TO_TRIP, TRIPPED_SECONDS, Connection
+from moderation.store.connection import FAILURES_TO_TRIP, TRIPPED_SECONDS, VAIN_SECONDS, Breaker, Connection
 from moderation.store.writes import Addition, Change, Label
 from tests.cast import everything_in
 from tests.processes import wait_for
@@ -194,6 +194,31 @@ def test_a_server_that_is_slow_to_answer_is_given_half_a_second(connection: Conn
             connection.ping()
             return
     pytest.fail("It did not come back.")
+
+
+@pytest.mark.alone
+def test_who_comes_after_a_wait_in_vain_does_not_wait_again(connection: Connection) -> None:
+    connection.ping()
+    connection.client.client_pause(900, all=True)
+    with pytest.raises(StoreUnavailable):
+        connection.ping()
+    started = time.monotonic()
+
+    with pytest.raises(StoreUnavailable):
+        connection.ping()
+
+    assert time.monotonic() - started < VAIN_SECONDS
+    wait_for(lambda: _answers(connection), seconds=20 * TRIPPED_SECONDS, what="answer")
+
+
+def test_one_lost_reply_does_not_count_for_those_who_are_answered() -> None:
+    breaker = Breaker()
+    began = time.monotonic() - 2 * VAIN_SECONDS
+    breaker.succeeded()  # Somebody else, meanwhile.
+
+    breaker.failed(TimeoutError(), began)
+
+    breaker.check()
 
 
 def test_a_full_server_is_unavailable_and_not_a_bug(connection: Connection, comments: Comments, site: Site) -> None:
