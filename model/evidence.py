@@ -225,12 +225,13 @@ def judge_rows(codes, lengths, tables, weights, limit):  # type: ignore[no-untyp
 
 @large_kernel
 def explain(encoded, lengths, tables, weights):  # type: ignore[no-untyped-def]
-    """Return all tokens as (source start, source end), their gains for both labels, and the gains of the shape."""
+    """Return all tokens as (field, start, end), int64; their gains for both labels; and the gains of the shape."""
     work, found = h.scan(np.frombuffer(encoded, np.uint32), lengths, tables, weights, True)
     by_character, by_shape = contributions((work, found), weights)
     tokens = cut_tokens(work)
     gains = token_gains(tokens, by_character)
-    spans = np.empty_like(tokens)
+    places = np.empty((tokens.shape[0], 3), np.int64)
     for k in range(tokens.shape[0]):
-        spans[k, 0], spans[k, 1] = source_span(tokens[k, 0], tokens[k, 1], work)
-    return spans, gains, by_shape
+        start, end = source_span(tokens[k, 0], tokens[k, 1], work)
+        places[k, 0], places[k, 1], places[k, 2] = localise(start, end, lengths)
+    return places, gains, by_shape

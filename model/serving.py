@@ -174,9 +174,7 @@ class Model:
         """Judge many comments; the same as `judge` one by one, in less time."""
         codes, lengths = encode_rows(rows)
         logits, undone, places, gains, ends = evidence.judge_rows(codes, lengths, self.tables, self.weights, limit)
-        fields = map(FIELDS.__getitem__, places[:, 0].tolist())
-        spans = list(map(_span, zip(fields, places[:, 1].tolist(), places[:, 2].tolist(), gains.tolist(), strict=True)))
-        start, judged = 0, []
+        spans, start, judged = _spans(places, gains), 0, []
         for of_row, count, stops in zip(logits.tolist(), undone.tolist(), ends.tolist(), strict=True):
             parts = {}
             for label, logit, stop in zip(self.labels, of_row, stops, strict=False):
@@ -189,20 +187,18 @@ class Model:
     def explain(self, text: str, *, author: str = "", url: str = "") -> dict[str, LabelExplanation]:
         """Return, for each label, all signed parts of its logit: every word, the shape of the text, and the bias."""
         encoded, lengths = encode_one(text, author, url)
-        spans, gains, by_shape = evidence.explain(encoded, lengths, self.tables, self.weights)
+        places, gains, by_shape = evidence.explain(encoded, lengths, self.tables, self.weights)
         return {
-            label: self._explanation(column, np.column_stack([spans, gains[:, column]]), by_shape[:, column], lengths)
+            label: self._explanation(column, _spans(places, gains[:, column]), by_shape[:, column])
             for column, label in enumerate(self.labels)
         }
 
-    def _explanation(
-        self, column: int, found: npt.NDArray[np.float64], by_shape: npt.NDArray[np.float64], lengths: tuple[int, ...]
-    ) -> LabelExplanation:
+    def _explanation(self, column: int, spans: Sequence[Span], by_shape: npt.NDArray[np.float64]) -> LabelExplanation:
         bias = float(self.weights[hashing.SLOT_COUNT, column])
-        logit = bias + float(found[:, 2].sum()) + float(by_shape.sum())
+        logit = bias + sum(span.weight for span in spans) + float(by_shape.sum())
         named = zip(hashing.SHAPE_NAMES, by_shape.tolist(), strict=True)
         shape = {name: gain for name, gain in named if gain != 0.0}
-        return LabelExplanation(logit, probability_of(logit), bias, tuple(_spans(found.tolist(), lengths)), shape)
+        return LabelExplanation(logit, probability_of(logit), bias, tuple(spans), shape)
 
     def sketch(self, text: str) -> tuple[int, ...]:
         """Return a min-hash sketch of 16 unsigned 32-bit numbers for finding near-copies.
@@ -228,9 +224,7 @@ def logit_of(probability: float) -> float:
     return math.log(kept / (1.0 - kept))
 
 
-def _spans(found: list[list[float]], lengths: Sequence[int]) -> list[Span]:
-    spans = []
-    for start, end, gain in found:
-        place, first, last = evidence.localise(int(start), int(end), lengths)
-        spans.append(Span(FIELDS[place], first, last, gain))
-    return spans
+def _spans(places: npt.NDArray[np.int64], gains: npt.NDArray[np.float64]) -> list[Span]:
+    """Return spans from rows of (field, start, end), and what each adds."""
+    fields = map(FIELDS.__getitem__, places[:, 0].tolist())
+    return list(map(_span, zip(fields, places[:, 1].tolist(), places[:, 2].tolist(), gains.tolist(), strict=True)))
