@@ -74,6 +74,7 @@ def test_curl_example_is_answered_as_shown(service: tuple[str, Path], key: str) 
     assert shape(answer) == shape(shown)
     assert answer["status"] == shown["status"]
     assert answer["author"]["name"] == shown["author"]["name"]
+    assert answer["verdict"]["model"] == shown["verdict"]["model"], "The README shows what an earlier model said."
     assert {one["code"] for one in answer["verdict"]["reasons"]} == {one["code"] for one in shown["verdict"]["reasons"]}
     assert "jane@example.org" not in done.stdout
 
